@@ -1,0 +1,127 @@
+"""exchangelib: hierarchy, 1,000 messages in pages, read flags, deletes, export and upload."""
+
+import random
+
+from exchangelib import DELEGATE, Account, BASIC, Configuration, Credentials, FileAttachment, Folder, HTMLBody, Mailbox, Message
+
+import raw
+from raw import M, T, check
+
+config = Configuration(
+    service_endpoint=raw.URL + "/EWS/Exchange.asmx",
+    credentials=Credentials(*raw.ANNA),
+    auth_type=BASIC,
+)
+account = Account(primary_smtp_address=raw.ANNA[0], config=config, autodiscover=False, access_type=DELEGATE)
+
+# Hierarchy.
+root = account.msg_folder_root
+first = list(root.sync_hierarchy())
+check("first hierarchy sync creates only", first and all(kind == "create" for kind, _ in first))
+check("the inbox is in it", any(folder.name == "Inbox" for _, folder in first))
+project = Folder(parent=account.inbox, name="Project")
+project.save()
+second = list(root.sync_hierarchy())
+check("a new folder is one Create", [(k, f.name) for k, f in second] == [("create", "Project")], second)
+project.name = "Project X"
+project.save()
+third = list(root.sync_hierarchy())
+check("a renamed folder is one Update", [(k, f.name) for k, f in third] == [("update", "Project X")], third)
+check("then nothing", list(root.sync_hierarchy()) == [])
+
+# 1,000 messages.
+random.seed(7)
+messages = [
+    Message(
+        folder=project,
+        subject=f"Message {number:04}",
+        body=HTMLBody(f"<p>Body of message {number}</p>") if number % 2 else f"Body of message {number}",
+        to_recipients=[Mailbox(name="Bert", email_address=raw.BERT[0])],
+        cc_recipients=[Mailbox(email_address="cc@example.com")],
+        is_read=False,
+        categories=["Blue"] if number % 5 == 0 else None,
+    )
+    for number in range(1000)
+]
+made = account.bulk_create(folder=project, items=messages, chunk_size=100)
+check("1,000 messages are made", len({one.id for one in made}) == 1000)
+state, seen = None, {}
+for _ in range(100):
+    changes = list(project.sync_items(sync_state=state, only_fields=["subject", "is_read"], max_changes_returned=100))
+    state = project.item_sync_state
+    if not changes:
+        break
+    for kind, item in changes:
+        check_kind = kind == "create" and item.id not in seen
+        if not check_kind:
+            check("only new items in the first sync", False, (kind, item))
+        seen[item.id] = item.subject
+check("all subjects came once", sorted(seen.values()) == [f"Message {number:04}" for number in range(1000)])
+folder_xml = f'<t:FolderId Id="{project.id}"/>'
+second_client, second_state = raw.ews_sync(folder_xml)
+check("the second client sees the same ids", {item for _, item, _ in second_client} == set(seen))
+
+# Read flags, an update, deletes.
+ids = sorted(seen, key=seen.get)
+items = list(account.fetch(ids=[(one, None) for one in ids[:12]]))
+for item in items[:5]:
+    item.is_read = True
+    item.save(update_fields=["is_read"])
+for item in items[5:7]:
+    item.subject = item.subject + " changed"
+    item.save(update_fields=["subject"])
+for item in items[7:10]:
+    item.delete()
+delta = list(project.sync_items(sync_state=state, only_fields=["subject", "is_read"]))
+kinds = sorted(kind for kind, _ in delta)
+check("the delta has its kinds", kinds == ["delete"] * 3 + ["read_flag_change"] * 5 + ["update"] * 2, kinds)
+changes, second_state = raw.ews_sync(folder_xml, second_state, shape="Default")
+check(
+    "the second client sees the same delta",
+    sorted(kind for kind, _, _ in changes) == ["Delete"] * 3 + ["ReadFlagChange"] * 5 + ["Update"] * 2,
+    [kind for kind, _, _ in changes],
+)
+check("counts", (project.refresh() or True) and (project.total_count, project.unread_count) == (997, 992), (project.total_count, project.unread_count))
+
+# Finding.
+found = list(project.filter(subject="Message 0500").only("subject", "sender", "datetime_received"))
+check("an exact restriction finds one", len(found) == 1)
+found = project.filter(subject__icontains="changed").count()
+check("a substring restriction finds two", found == 2, found)
+page = list(project.all().order_by("-subject").only("subject")[:3])
+check("order and page", [one.subject for one in page] == ["Message 0999", "Message 0998", "Message 0997"], page)
+
+# Export and upload.
+rich = Message(
+    account=account,
+    folder=account.inbox,
+    subject="Export me ✓",
+    body=HTMLBody("<p>Zażółć gęślą jaźń</p>"),
+    to_recipients=[Mailbox(name="Bert", email_address=raw.BERT[0])],
+    importance="High",
+    categories=["Red", "Green"],
+    attachments=[FileAttachment(name="data.bin", content=bytes(range(256)) * 40)],
+)
+rich.save()
+[data] = account.export([rich])
+[(copy_id, copy_key)] = account.upload([(project, data)])
+copy = project.get(id=copy_id)
+original = account.inbox.get(id=rich.id)
+for field in ("subject", "body", "importance", "categories", "to_recipients", "has_attachments", "is_read", "item_class"):
+    check(f"upload keeps {field}", getattr(copy, field) == getattr(original, field), (getattr(copy, field), getattr(original, field)))
+check("upload keeps attachments", [a.content for a in copy.attachments] == [a.content for a in original.attachments])
+[(same_id, new_key)] = account.upload([(project, ((copy_id, copy_key), False, data))])
+check("upload over an item keeps its id", same_id == copy_id and new_key != copy_key)
+answer = raw.ews(
+    "<m:GetItem><m:ItemShape><t:BaseShape>Default</t:BaseShape></m:ItemShape><m:ItemIds>"
+    f'<t:ItemId Id="{copy_id}"/></m:ItemIds></m:GetItem>'
+)
+check("the second client reads the copy", answer.find(f".//{T}Subject").text == "Export me ✓")
+check("its mail has the attachment", answer.find(f".//{T}HasAttachments").text == "true")
+
+# Errors one by one.
+results = list(account.fetch(ids=[(copy_id, None), ("AAMk=", None)]))
+check("a bad id fails alone", results[0].subject == "Export me ✓" and isinstance(results[1], Exception), results)
+moved = copy.move(to_folder=account.drafts)
+check("moved away is a Delete", [kind for kind, _ in project.sync_items(sync_state=project.item_sync_state)][-1:] == ["delete"])
+print("exchangelib: done")
