@@ -1,0 +1,128 @@
+//! Parts of items.
+
+use bytes::Bytes;
+use model::{ItemId, Seq};
+
+use super::bench::{Bench, delete, flag, part, plain, text, touch};
+use crate::{ItemChange, NewItem, NewItemId, PartChange, Store, Write};
+
+/// Bytes that do not repeat soon.
+fn noise(length: usize, seed: u8) -> Bytes {
+    (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 ^ seed).collect::<Vec<u8>>().into()
+}
+
+/// Parts of every size come back byte for byte, with their length.
+pub fn large_parts_come_back_whole(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let folder = bench.folder();
+    let sizes = [0, 1, 4_096, 65_535, 65_536, 65_537, 1 << 20, 5_000_000];
+    let numbers = [9, 0, 1, u32::MAX, 7, 1_000_000, 2, 3];
+    let parts: Vec<_> = numbers.iter().zip(sizes).map(|(number, size)| part(*number, noise(size, 0))).collect();
+    let item = bench.create(NewItem { parts: parts.clone(), ..plain(folder) });
+    let mut view = bench.view();
+    for part in &parts {
+        assert!(view.part(item, part.part).as_ref() == Some(&part.bytes), "part of {} bytes", part.bytes.len());
+    }
+    let mut expected: Vec<(u32, u64)> = numbers.into_iter().zip(sizes.map(|size| size as u64)).collect();
+    expected.sort_unstable();
+    assert_eq!(view.parts(item), expected);
+    assert_eq!((view.part(item, 77), view.part(ItemId(4_000), 1)), (None, None));
+    assert_eq!(view.parts(ItemId(4_000)), []);
+}
+
+/// Changes of parts are done in order; parts they do not name stay, and so do all in a change of flags.
+pub fn parts_change_in_order(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let folder = bench.folder();
+    let item = bench.create(NewItem { parts: vec![part(1, "one"), part(2, "two"), part(3, "three")], ..plain(folder) });
+    let change = |parts| bench.one(Write::UpdateItem(ItemChange { parts, content: true, ..touch(item) })).seq;
+    let all = || {
+        let mut view = bench.view();
+        let numbers = view.parts(item);
+        numbers.into_iter().map(|(number, _)| (number, view.part(item, number).unwrap())).collect::<Vec<_>>()
+    };
+    let put = |number, text: &'static str| PartChange::Put(part(number, text));
+    let seq = change(vec![put(2, "TWO"), PartChange::Remove(1), put(4, "four"), PartChange::Remove(9)]);
+    assert_eq!(all(), [(2, text("TWO")), (3, text("three")), (4, text("four"))]);
+    assert_eq!((bench.row(item).seq, bench.row(item).content_seq), (seq, Seq(3)));
+    bench.one(flag(item, model::ItemFlags::READ));
+    assert_eq!(all().len(), 3);
+    change(vec![put(5, "lost"), PartChange::Clear, put(6, "a"), put(6, "b"), put(7, "c"), PartChange::Remove(7)]);
+    assert_eq!(all(), [(6, text("b"))]);
+    bench.one(Write::UpdateItem(ItemChange { bag: Some(text("x")), content: true, ..touch(item) }));
+    assert_eq!(all(), [(6, text("b"))]);
+    change(vec![PartChange::Clear]);
+    assert_eq!(all(), []);
+}
+
+/// Parts go along with a move and are there twice after a copy.
+pub fn copies_and_moves_keep_parts(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let (from, to) = (bench.folder(), bench.folder());
+    let (small, large) = (text("small"), noise(1 << 20, 1));
+    let parts = vec![part(1, small.clone()), part(2, large.clone())];
+    let item = bench.create(NewItem { parts, ..plain(from) });
+    let (to, id) = (to.into(), NewItemId::Seq);
+    let copy = bench.one(Write::CopyItem { item, to, id, bag: None, flags: None }).item.unwrap();
+    let moved = bench.one(Write::MoveItem { item, to, id, bag: None, note: text("") }).item.unwrap();
+    let same = NewItemId::Given(moved);
+    bench.one(Write::MoveItem { item: moved, to, id: same, bag: None, note: text("") });
+    let mut view = bench.view();
+    for item in [copy, moved] {
+        assert_eq!(view.part(item, 1), Some(small.clone()));
+        assert!(view.part(item, 2).as_ref() == Some(&large));
+        assert_eq!(view.parts(item), [(1, 5), (2, 1 << 20)]);
+    }
+    assert_eq!(view.parts(item), []);
+    // The copy's parts are its own.
+    let parts = vec![PartChange::Put(part(1, "other")), PartChange::Remove(2)];
+    bench.one(Write::UpdateItem(ItemChange { parts, content: true, ..touch(copy) }));
+    let mut view = bench.view();
+    assert_eq!((view.part(moved, 1), view.part(copy, 1)), (Some(small), Some(text("other"))));
+    assert!(view.part(moved, 2).as_ref() == Some(&large));
+}
+
+/// Items may have equal large parts, in one root or several; they stay until the last of them goes.
+pub fn equal_parts_live_as_long_as_one_needs_them(store: &dyn Store) {
+    let (bench, other) = (Bench::new(store, 7), Bench::new(store, 8));
+    let bytes = noise(300_000, 2);
+    let new = |bench: Bench<'_>, numbers: &[u32]| {
+        let parts = numbers.iter().map(|number| part(*number, bytes.clone())).collect();
+        bench.create(NewItem { parts, ..plain(bench.folder()) })
+    };
+    let (first, second, elsewhere) = (new(bench, &[1, 2]), new(bench, &[1]), new(other, &[1]));
+    let there = |bench: Bench<'_>, item, number| bench.view().part(item, number).as_ref() == Some(&bytes);
+    let parts = vec![PartChange::Remove(1)];
+    bench.one(Write::UpdateItem(ItemChange { parts, content: true, ..touch(first) }));
+    assert!(there(bench, first, 2) && there(bench, second, 1) && !there(bench, first, 1));
+    // Put again with what it holds.
+    let parts = vec![PartChange::Put(part(1, bytes.clone()))];
+    bench.one(Write::UpdateItem(ItemChange { parts, content: true, ..touch(second) }));
+    bench.one(delete(first));
+    assert!(there(bench, second, 1) && there(other, elsewhere, 1));
+    bench.one(delete(second));
+    assert!(!there(bench, second, 1) && there(other, elsewhere, 1));
+    // Deleted and created anew in one commit.
+    let third = new(bench, &[1]);
+    let collection = bench.row(third).collection;
+    let again = NewItem { parts: vec![part(1, bytes.clone())], ..plain(collection) };
+    let fourth = bench.write(vec![delete(third), Write::CreateItem(again)]).write(1).item.unwrap();
+    assert!(there(bench, fourth, 1));
+    // A failed deletion leaves it.
+    bench.try_write(vec![delete(fourth), delete(ItemId(4_000))]).unwrap_err();
+    assert!(there(bench, fourth, 1));
+    bench.one(Write::DropCollection { collection });
+    super::block_on(store.drop_root(bench.root)).unwrap();
+    assert!(there(other, elsewhere, 1));
+}
+
+/// An item takes its parts along when it goes; an item that comes back under its id has none of them.
+pub fn parts_go_with_their_item(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let folder = bench.folder();
+    let item = bench.create(NewItem { parts: vec![part(1, "one"), part(2, noise(100_000, 3))], ..plain(folder) });
+    bench.one(delete(item));
+    assert_eq!((bench.view().part(item, 1), bench.view().part(item, 2)), (None, None));
+    bench.create(NewItem { id: NewItemId::Given(item), ..plain(folder) });
+    assert_eq!(bench.view().parts(item), []);
+}

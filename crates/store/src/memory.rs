@@ -1,0 +1,160 @@
+//! A store in memory, for tests and for trying things out: it forgets everything when it is dropped.
+//!
+//! It shows what the port means as plainly as possible, and is what other stores are compared with. A commit holds the
+//! lock of the whole store. Taking a snapshot costs nothing; the first commit beside a live snapshot copies the root.
+
+mod read;
+mod state;
+mod table;
+mod write;
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    ops::Bound,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use model::{Guid, RootId};
+
+use crate::{Commit, Epoch, Page, Receipt, RootRow, Snapshot, Store, StoreError};
+use read::MemorySnapshot;
+use state::RootState;
+
+/// See the module.
+#[derive(Debug)]
+pub struct MemoryStore {
+    epoch: u64,
+    roots: RwLock<BTreeMap<RootId, Arc<RootState>>>,
+    rows_read: Arc<AtomicU64>,
+}
+
+impl MemoryStore {
+    /// An empty store; `epoch` stands for this start of it, see [`Epoch`].
+    pub fn new(epoch: u64) -> Self {
+        Self { epoch, roots: RwLock::default(), rows_read: Arc::default() }
+    }
+
+    /// A store that was started as `epoch` on a copy of what this one holds now: a backup that was put back.
+    #[must_use]
+    pub fn restored(&self, epoch: u64) -> Self {
+        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { epoch, roots: RwLock::new(roots), rows_read: Arc::default() }
+    }
+
+    /// Rows that reads returned so far, over all snapshots.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.load(Ordering::Relaxed)
+    }
+
+    fn root(&self, root: RootId) -> Option<Arc<RootState>> {
+        self.roots.read().unwrap_or_else(PoisonError::into_inner).get(&root).cloned()
+    }
+
+    fn commit_now(&self, commit: Commit) -> Result<Receipt, StoreError> {
+        commit.check()?;
+        let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        match roots.entry(commit.root) {
+            btree_map::Entry::Occupied(mut entry) => {
+                if commit.create_root.is_some() {
+                    return Err(write::CONFLICT);
+                }
+                write_to(Arc::make_mut(entry.get_mut()), self.epoch, commit)
+            }
+            btree_map::Entry::Vacant(entry) => {
+                let (kind, guid) = commit.create_root.ok_or(StoreError::NoRoot(commit.root))?;
+                let mut state = RootState::new(commit.root, kind, guid);
+                let receipt = write_to(&mut state, self.epoch, commit)?;
+                entry.insert(Arc::new(state));
+                Ok(receipt)
+            }
+        }
+    }
+}
+
+/// Does a commit wholly or not at all.
+fn write_to(state: &mut RootState, epoch: u64, commit: Commit) -> Result<Receipt, StoreError> {
+    let (before, at, operation) = (state.root.clone(), commit.at, commit.operation);
+    let receipt = match write::apply(state, commit) {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            state.roll_back();
+            state.root = before;
+            return Err(error);
+        }
+    };
+    state.settle();
+    if state.epochs.last().is_none_or(|last| last.epoch != epoch) {
+        state.epochs.push(Epoch { epoch, first_seq: before.last_seq, at });
+    }
+    state.minutes.entry(state::minute(at)).or_insert(before.last_seq);
+    if let Some(operation) = operation {
+        state.operations.insert(operation, receipt.clone());
+    }
+    Ok(receipt)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        let state = self.root(root).ok_or(StoreError::NoRoot(root))?;
+        Ok(Box::new(MemorySnapshot { state, rows_read: Arc::clone(&self.rows_read) }))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
+        self.commit_now(commit)
+    }
+
+    async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
+        Ok(self.root(root).and_then(|state| state.operations.get(&operation).cloned()))
+    }
+
+    async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
+        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let page = read::page(roots.range::<RootId, _>(range).map(|(_, state)| state.root.clone()), limit);
+        Ok(page)
+    }
+
+    async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
+        self.roots.write().unwrap_or_else(PoisonError::into_inner).remove(&root);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RootKind, Write, battery::block_on};
+    use model::{Seq, Time};
+
+    crate::battery!(battery, || Box::new(MemoryStore::new(1)) as Box<dyn Store>);
+
+    fn write(store: &MemoryStore, at: i64) {
+        let writes = vec![Write::CreateCollection { parent: None, bag: "a".into() }];
+        let mut commit = Commit { writes, ..Commit::new(RootId(7), Time(at)) };
+        if block_on(store.snapshot(RootId(7))).is_err() {
+            commit.create_root = Some((RootKind::Mailbox, Guid::NIL));
+        }
+        block_on(store.commit(commit)).unwrap();
+    }
+
+    #[test]
+    fn a_restored_copy_begins_an_epoch_with_its_first_write() {
+        let store = MemoryStore::new(1);
+        write(&store, 1);
+        write(&store, 2);
+        let copy = store.restored(9);
+        write(&store, 3);
+        let epochs = |store: &MemoryStore| block_on(block_on(store.snapshot(RootId(7))).unwrap().epochs()).unwrap();
+        assert_eq!(epochs(&copy), epochs(&store));
+        write(&copy, 4);
+        write(&copy, 5);
+        let first = Epoch { epoch: 1, first_seq: Seq(0), at: Time(1) };
+        assert_eq!(epochs(&store), [first]);
+        assert_eq!(epochs(&copy), [first, Epoch { epoch: 9, first_seq: Seq(2), at: Time(4) }]);
+    }
+}

@@ -1,0 +1,134 @@
+//! The two traits of the port.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{CollectionId, Guid, ItemId, RootId, Seq, Time};
+
+use crate::{
+    ChangeRow, CollectionRow, Commit, Epoch, ItemRow, Page, PartInfo, Receipt, RootRow, Span, StoreError, Want,
+};
+
+/// A store. Cheap to call from many tasks at once.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// A view of one root as it is now. Hold it briefly: the embedded store keeps a reader busy for it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoot`] when there is no such root.
+    async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError>;
+
+    /// Writes. When this returns `Ok`, the write survives a loss of power.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; nothing was written unless it is [`StoreError::OutcomeUnknown`].
+    async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError>;
+
+    /// Whether the commit with this operation id happened, within the retention of such ids (a day at least). `None`
+    /// also where the root is not there.
+    async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError>;
+
+    /// Roots in ascending order of id, after `after`, at most `limit`.
+    async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError>;
+
+    /// Removes a root and everything in it. Nothing happens when it is not there.
+    async fn drop_root(&self, root: RootId) -> Result<(), StoreError>;
+}
+
+/// A store behind a shared pointer is that store.
+#[async_trait]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        S::snapshot(self, root).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
+        S::commit(self, commit).await
+    }
+
+    async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
+        S::outcome(self, root, operation).await
+    }
+
+    async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
+        S::roots(self, after, limit).await
+    }
+
+    async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
+        S::drop_root(self, root).await
+    }
+}
+
+/// One root at one moment. Costs are in rows read; every read is bounded by its `limit`, and a limit above
+/// [`model::limits::PAGE_ROWS_MAX`] counts as that.
+#[async_trait]
+pub trait Snapshot: Send {
+    /// The root.
+    fn root(&self) -> &RootRow;
+
+    /// The stretches of its history, oldest first. One row a start that wrote to the root.
+    async fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError>;
+
+    /// The collection with this id.
+    async fn collection(&mut self, collection: CollectionId) -> Result<Option<CollectionRow>, StoreError>;
+
+    /// Collections in ascending order of id, after `after`.
+    async fn collections(
+        &mut self,
+        after: Option<CollectionId>,
+        limit: usize,
+    ) -> Result<Page<CollectionRow>, StoreError>;
+
+    /// Spans that last or ended after `since`, in ascending order of (collection, from_seq).
+    async fn spans(&mut self, since: Seq) -> Result<Vec<Span>, StoreError>;
+
+    /// Items by id: one slot an id, in the order asked.
+    async fn items(&mut self, ids: &[ItemId], want: Want) -> Result<Vec<Option<ItemRow>>, StoreError>;
+
+    /// Items of a collection in ascending order of id, after `after`.
+    async fn list(
+        &mut self,
+        collection: CollectionId,
+        after: Option<ItemId>,
+        limit: usize,
+        want: Want,
+    ) -> Result<Page<ItemRow>, StoreError>;
+
+    /// Items with `created_seq` in (`above`, `up_to`], newest first. Costs the rows returned.
+    async fn created(
+        &mut self,
+        collection: CollectionId,
+        above: Seq,
+        up_to: Seq,
+        limit: usize,
+        want: Want,
+    ) -> Result<Page<ItemRow>, StoreError>;
+
+    /// Items and tombstones of a collection with `seq` above `after`, in ascending order of `seq`. Costs the rows
+    /// returned, however long the history.
+    async fn changes(
+        &mut self,
+        collection: CollectionId,
+        after: Seq,
+        limit: usize,
+        want: Want,
+    ) -> Result<Page<ChangeRow>, StoreError>;
+
+    /// The bytes of a part.
+    async fn part(&mut self, item: ItemId, part: u32) -> Result<Option<Bytes>, StoreError>;
+
+    /// The parts of an item in ascending order of number.
+    async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError>;
+
+    /// What is kept under a name.
+    async fn name(&mut self, scope: u64, name: &[u8]) -> Result<Option<u64>, StoreError>;
+
+    /// Names of a scope with what they lead to, in ascending order of name, after `after`.
+    async fn names(&mut self, scope: u64, after: Option<&[u8]>, limit: usize)
+    -> Result<Page<(Bytes, u64)>, StoreError>;
+
+    /// The last position that was certainly reached before `time`: reading from there misses nothing that was written
+    /// at or after `time`. Kept to the minute, and as far back as the retention goes.
+    async fn position_at(&mut self, time: Time) -> Result<Seq, StoreError>;
+}
