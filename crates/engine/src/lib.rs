@@ -1,0 +1,121 @@
+//! The rules of Highwater: who may open what, collections, items, synchronisation by token, retention.
+//!
+//! An [`Engine`] stands over one store. A caller who has been authenticated opens a [`Mailbox`] or a [`Site`]; access is
+//! decided there and nowhere else, so a handle is the proof of the right to use it. Reads go through a [`View`] of one
+//! moment. This crate must not know XML, SQL, HTTP or the wire names of a protocol.
+
+mod access;
+mod directory;
+mod error;
+mod explain;
+mod folders;
+mod hierarchy;
+mod item;
+mod list_sync;
+mod mailbox;
+mod pack;
+mod query;
+mod retention;
+mod row;
+mod site;
+mod sync;
+mod token;
+mod view;
+
+use std::sync::Arc;
+
+use model::{Clock, Random, limits};
+use store::Store;
+
+pub use access::{Caller, Rights};
+pub use directory::{Account, Directory, NewAccount, NewSite, SiteEntry};
+pub use error::{EngineError, StateFault};
+pub use folders::{DISTINGUISHED, Distinguished, DistinguishedFolder};
+pub use hierarchy::{FolderChange, FolderSyncPage};
+pub use item::{ItemDraft, ItemView};
+pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
+pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
+pub use query::{Found, Query};
+pub use row::RowDraft;
+pub use site::{ListCollection, Site, list_keys};
+pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
+pub use token::{ListToken, TokenExplanation};
+pub use view::View;
+
+/// What operators may set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seconds for which tombstones are kept. An older token is refused.
+    pub retention_seconds: i64,
+    /// Changed rows in one answer to a list token.
+    pub list_changes_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { retention_seconds: limits::RETENTION_SECONDS_DEFAULT, list_changes_max: limits::LIST_CHANGES_MAX }
+    }
+}
+
+/// The domain over one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: Settings,
+    sealer: token::Sealer,
+}
+
+impl Engine {
+    /// Opens the domain over `store`; on a fresh store sets up the control root and the root site `/`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Result<Self, EngineError> {
+        let secret = directory::prepare(&*store, &*clock, &*random).await?;
+        let sealer = token::Sealer::new(&secret);
+        Ok(Self { inner: Arc::new(Inner { store, clock, random, settings, sealer }) })
+    }
+
+    /// Accounts and sites.
+    pub fn directory(&self) -> Directory {
+        Directory::new(self.clone())
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    /// The source of chance.
+    pub fn random(&self) -> &dyn Random {
+        &*self.inner.random
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    pub(crate) fn sealer(&self) -> &token::Sealer {
+        &self.inner.sealer
+    }
+
+    pub(crate) fn now(&self) -> model::Time {
+        self.inner.clock.now()
+    }
+}

@@ -1,0 +1,479 @@
+//! Mailboxes: opening them, and their folders.
+
+use bytes::Bytes;
+use model::{Bag, CollectionId, Guid, RootId, Seq, Value, limits, tags};
+use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, RootKind, StoreError, Write};
+
+use crate::folders::{DISTINGUISHED_NAME, IS_SEARCH_FOLDER, SCOPE_CHILDREN, SCOPE_DISTINGUISHED, name_key};
+use crate::{Caller, DISTINGUISHED, Distinguished, Engine, EngineError, Rights, View};
+
+/// Which mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailboxName<'a> {
+    /// The caller's.
+    Own,
+    /// By address.
+    Address(&'a str),
+    /// By mailbox GUID, as ids name it.
+    Guid(Guid),
+}
+
+/// A mailbox that the caller may use.
+#[derive(Clone)]
+pub struct Mailbox {
+    engine: Engine,
+    caller: Caller,
+    owner: Caller,
+    rights: Rights,
+}
+
+/// A folder with its properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folder {
+    /// The stored row.
+    pub row: CollectionRow,
+    /// Its properties.
+    pub bag: Bag,
+}
+
+/// A folder to be made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewFolder {
+    /// DisplayName.
+    pub display_name: String,
+    /// FolderClass.
+    pub class: String,
+    /// Whether it is a search folder.
+    pub search: bool,
+    /// Further properties.
+    pub bag: Bag,
+}
+
+/// Which version of an item or folder the caller means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whatever is stored.
+    Any,
+    /// The one whose latest change is at this position.
+    At(Seq),
+}
+
+/// What deleting does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteMode {
+    /// Gone for good.
+    Hard,
+    /// Into Recoverable Items.
+    Soft,
+    /// Into Deleted Items.
+    MoveToDeletedItems,
+}
+
+impl Precondition {
+    pub(crate) fn check(self, row: &ItemRow) -> Result<(), EngineError> {
+        match self {
+            Self::At(seq) if seq != row.seq => Err(EngineError::Stale { item: row.item, current: row.seq }),
+            Self::At(_) | Self::Any => Ok(()),
+        }
+    }
+}
+
+impl Folder {
+    pub(crate) fn from_row(row: CollectionRow) -> Result<Self, EngineError> {
+        Ok(Self { bag: Bag::decode(&row.bag)?, row })
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> CollectionId {
+        self.row.collection
+    }
+
+    /// The folder it lies in.
+    pub const fn parent(&self) -> Option<CollectionId> {
+        self.row.parent
+    }
+
+    /// DisplayName.
+    pub fn display_name(&self) -> &str {
+        self.bag.text(&tags::DISPLAY_NAME).unwrap_or_default()
+    }
+
+    /// FolderClass.
+    pub fn class(&self) -> &str {
+        self.bag.text(&tags::CONTAINER_CLASS).unwrap_or_default()
+    }
+
+    /// Its distinguished name, if it has one.
+    pub fn distinguished(&self) -> Option<&str> {
+        self.bag.text(&DISTINGUISHED_NAME)
+    }
+
+    /// Whether it is a search folder.
+    pub fn is_search(&self) -> bool {
+        self.bag.get(&IS_SEARCH_FOLDER).and_then(Value::as_bool) == Some(true)
+    }
+}
+
+impl View {
+    /// The folder with this distinguished name.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`] when the mailbox has none.
+    pub async fn distinguished(&mut self, name: &str) -> Result<CollectionId, EngineError> {
+        let id = self.name(SCOPE_DISTINGUISHED, name.as_bytes()).await?;
+        id.map(CollectionId).ok_or(EngineError::NoCollection(CollectionId(0)))
+    }
+
+    /// The child of `parent` with this name, whatever its case.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn child(&mut self, parent: CollectionId, name: &str) -> Result<Option<CollectionId>, EngineError> {
+        Ok(self.name(SCOPE_CHILDREN + parent.0, &name_key(name)).await?.map(CollectionId))
+    }
+}
+
+impl Engine {
+    /// Opens a mailbox for somebody, making it when it is opened for the first time.
+    ///
+    /// # Errors
+    /// [`EngineError::NoMailbox`]; [`EngineError::AccessDenied`] when it is another's; when the store fails.
+    pub async fn open_mailbox(&self, caller: &Caller, name: MailboxName<'_>) -> Result<Mailbox, EngineError> {
+        let owner = match name {
+            MailboxName::Own => Some(caller.clone()),
+            MailboxName::Address(address) if address.eq_ignore_ascii_case(&caller.address) => Some(caller.clone()),
+            MailboxName::Guid(guid) if guid == caller.mailbox_guid => Some(caller.clone()),
+            MailboxName::Address(address) => self.directory().by_address(address).await?,
+            MailboxName::Guid(guid) => self.directory().by_mailbox_guid(guid).await?,
+        };
+        let guid = if let MailboxName::Guid(guid) = name { Some(guid) } else { None };
+        let owner = owner.ok_or(EngineError::NoMailbox { guid })?;
+        if owner.account != caller.account {
+            return Err(EngineError::AccessDenied);
+        }
+        let mailbox = Mailbox { engine: self.clone(), caller: caller.clone(), owner, rights: Rights::Full };
+        mailbox.make_if_new().await?;
+        Ok(mailbox)
+    }
+}
+
+impl Mailbox {
+    /// The domain it belongs to.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Who uses it.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Whose it is.
+    pub const fn owner(&self) -> &Caller {
+        &self.owner
+    }
+
+    /// The mailbox GUID.
+    pub const fn guid(&self) -> Guid {
+        self.owner.mailbox_guid
+    }
+
+    pub(crate) const fn root(&self) -> RootId {
+        self.owner.account
+    }
+
+    pub(crate) fn check_write(&self) -> Result<(), EngineError> {
+        if self.rights >= Rights::Contribute { Ok(()) } else { Err(EngineError::AccessDenied) }
+    }
+
+    /// A view of the mailbox as it is now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin(&self) -> Result<View, EngineError> {
+        match self.engine.store().snapshot(self.root()).await {
+            Ok(snapshot) => Ok(View::new(snapshot)),
+            Err(StoreError::NoRoot(_)) => Err(EngineError::NoMailbox { guid: None }),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Makes a folder.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`] when the parent is not there; [`EngineError::NameTaken`];
+    /// [`EngineError::TooLarge`] for a long name, [`EngineError::Invalid`] for an empty one; when the store fails.
+    pub async fn create_folder(&self, parent: CollectionId, new: NewFolder) -> Result<Folder, EngineError> {
+        self.check_write()?;
+        let name = checked_name(&new.display_name)?;
+        let bag = folder_bag(&new, None);
+        let mut commit = Commit::new(self.root(), self.engine.now());
+        commit.guards = vec![Guard::CollectionExists(parent), Guard::NameFree(SCOPE_CHILDREN + parent.0, name.clone())];
+        commit.writes = vec![
+            Write::CreateCollection { parent: Some(CollectionRef::Id(parent)), bag: bag.to_bytes() },
+            Write::PutName { scope: SCOPE_CHILDREN + parent.0, name, target: NameTarget::Write(0) },
+        ];
+        let receipt = match self.engine.store().commit(commit).await {
+            Err(StoreError::Conflict { guard: 0 }) => return Err(EngineError::NoCollection(parent)),
+            Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+            other => other?,
+        };
+        self.begin().await?.folder(receipt.write(0).collection.unwrap_or_default()).await
+    }
+
+    /// Changes the properties of a folder; a changed DisplayName renames it. `change` may run several times.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`], [`EngineError::NameTaken`], [`EngineError::Distinguished`] for renaming one;
+    /// when the store fails.
+    pub async fn update_folder(
+        &self,
+        id: CollectionId,
+        change: &(dyn Fn(&mut Bag) + Sync),
+    ) -> Result<Folder, EngineError> {
+        self.check_write()?;
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let folder = self.begin().await?.folder(id).await?;
+            let mut bag = folder.bag.clone();
+            change(&mut bag);
+            if bag == folder.bag {
+                return Ok(folder);
+            }
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            commit.guards.push(Guard::CollectionAt(id, folder.row.seq));
+            let new_name = bag.text(&tags::DISPLAY_NAME).unwrap_or_default();
+            if new_name != folder.display_name() {
+                if folder.distinguished().is_some() {
+                    return Err(EngineError::Distinguished);
+                }
+                let scope = SCOPE_CHILDREN + folder.parent().unwrap_or_default().0;
+                rename(&mut commit, (scope, folder.display_name()), (scope, new_name), id)?;
+            }
+            commit.writes.push(Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: None });
+            match self.engine.store().commit(commit).await {
+                Ok(_) => return self.begin().await?.folder(id).await,
+                Err(StoreError::Conflict { guard: 0 }) => {}
+                Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Moves a folder under another parent. Its id stays, and so do the ids inside.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`], [`EngineError::NameTaken`], [`EngineError::Distinguished`],
+    /// [`EngineError::Circle`]; when the store fails.
+    pub async fn move_folder(&self, id: CollectionId, to: CollectionId) -> Result<Folder, EngineError> {
+        self.check_write()?;
+        self.place_folder(id, to, false).await
+    }
+
+    /// Deletes a folder with everything in it: for good, or by moving it into Recoverable Items or Deleted Items.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`], [`EngineError::Distinguished`]; when the store fails.
+    pub async fn delete_folder(&self, id: CollectionId, mode: DeleteMode) -> Result<(), EngineError> {
+        self.check_write()?;
+        for attempt in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let folder = match view.folder(id).await {
+                // An earlier attempt has got that far.
+                Err(EngineError::NoCollection(_)) if attempt > 0 => return Ok(()),
+                other => other?,
+            };
+            if folder.distinguished().is_some() {
+                return Err(EngineError::Distinguished);
+            }
+            let target = match mode {
+                DeleteMode::Hard => None,
+                DeleteMode::Soft => Some(view.distinguished("recoverableitemsdeletions").await?),
+                DeleteMode::MoveToDeletedItems => Some(view.distinguished("deleteditems").await?),
+            };
+            let folders = view.folders().await?;
+            drop(view);
+            if let Some(to) = target
+                && !is_under(&folders, id, to)
+            {
+                return self.place_folder(id, to, true).await.map(drop);
+            }
+            match self.drop_folders(&subtree_deepest_first(&folders, id)).await {
+                Ok(()) => return Ok(()),
+                // Somebody made or removed a folder inside it.
+                Err(EngineError::Store(StoreError::Conflict { .. })) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Children go before their parents, so that a cut between two commits leaves a whole tree.
+    async fn drop_folders(&self, deepest_first: &[Folder]) -> Result<(), EngineError> {
+        for chunk in deepest_first.chunks(limits::COMMIT_WRITES_MAX / 2) {
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            for folder in chunk {
+                let scope = SCOPE_CHILDREN + folder.parent().unwrap_or_default().0;
+                let name = Bytes::from(name_key(folder.display_name()));
+                commit.guards.push(Guard::CollectionAt(folder.id(), folder.row.seq));
+                commit.writes.push(Write::DropName { scope, name });
+                commit.writes.push(Write::DropCollection { collection: folder.id() });
+            }
+            self.engine.store().commit(commit).await?;
+        }
+        Ok(())
+    }
+
+    async fn place_folder(&self, id: CollectionId, to: CollectionId, any_name: bool) -> Result<Folder, EngineError> {
+        for attempt in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let folder = view.folder(id).await?;
+            if folder.distinguished().is_some() {
+                return Err(EngineError::Distinguished);
+            }
+            view.collection(to).await?;
+            let folders = view.folders().await?;
+            if id == to || is_under(&folders, to, id) {
+                return Err(EngineError::Circle);
+            }
+            let from = folder.parent().unwrap_or_default();
+            if from == to {
+                return Ok(folder);
+            }
+            let mut name = folder.display_name().to_owned();
+            if any_name && view.child(to, &name).await?.is_some() {
+                name = self.other_name(&name, attempt);
+            }
+            drop(view);
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            commit.guards = vec![Guard::CollectionAt(id, folder.row.seq), Guard::CollectionExists(to)];
+            rename(&mut commit, (SCOPE_CHILDREN + from.0, folder.display_name()), (SCOPE_CHILDREN + to.0, &name), id)?;
+            let mut bag = folder.bag;
+            bag.set(tags::DISPLAY_NAME, Value::text(name));
+            let write = Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: Some(Some(to)) };
+            commit.writes.push(write);
+            match self.engine.store().commit(commit).await {
+                Ok(_) => return self.begin().await?.folder(id).await,
+                Err(StoreError::Conflict { guard: 2 }) if !any_name => return Err(EngineError::NameTaken),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// A name for a folder where its own is taken: with a small number at first, with one out of many where the small
+    /// ones are taken too.
+    fn other_name(&self, name: &str, attempt: usize) -> String {
+        let number = if attempt < 4 { attempt as u64 + 1 } else { self.engine.random().number() >> 32 };
+        let kept: String = name.chars().take(limits::NAME_CHARS_MAX - 16).collect();
+        format!("{kept} ({number})")
+    }
+
+    /// Makes the root and the distinguished folders on the first opening.
+    async fn make_if_new(&self) -> Result<(), EngineError> {
+        match self.engine.store().snapshot(self.root()).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::NoRoot(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let mut commit = Commit::new(self.root(), self.engine.now());
+        commit.create_root = Some((RootKind::Mailbox, self.guid()));
+        let mut at = std::collections::BTreeMap::new();
+        for entry in DISTINGUISHED {
+            let Distinguished::Made { parent, display_name, class } = entry.folder else { continue };
+            let new = NewFolder {
+                display_name: display_name.to_owned(),
+                class: class.to_owned(),
+                search: parent == "searchfolders",
+                bag: Bag::new(),
+            };
+            let parent_write = at.get(parent).copied();
+            let write = commit.writes.len();
+            at.insert(entry.name, write);
+            commit.writes.push(Write::CreateCollection {
+                parent: parent_write.map(CollectionRef::Write),
+                bag: folder_bag(&new, Some(entry.name)).to_bytes(),
+            });
+            commit.writes.push(Write::PutName {
+                scope: SCOPE_DISTINGUISHED,
+                name: Bytes::from_static(entry.name.as_bytes()),
+                target: NameTarget::Write(write),
+            });
+            // The first commit of a root takes the positions from 1 in order, and only creations take one: so the id of
+            // a parent is known here, and with it the scope of its children's names.
+            if let Some(parent_write) = parent_write {
+                commit.writes.push(Write::PutName {
+                    scope: SCOPE_CHILDREN + ordinal(&commit.writes, parent_write),
+                    name: name_key(display_name).into(),
+                    target: NameTarget::Write(write),
+                });
+            }
+        }
+        match self.engine.store().commit(commit).await {
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// The id that the creating write at `index` gets in the first commit of a root.
+fn ordinal(writes: &[Write], index: usize) -> u64 {
+    let creations = writes.iter().take(index + 1).filter(|write| matches!(write, Write::CreateCollection { .. }));
+    creations.count() as u64
+}
+
+fn checked_name(name: &str) -> Result<Bytes, EngineError> {
+    if name.trim().is_empty() {
+        return Err(EngineError::Invalid("the name is empty"));
+    }
+    if name.chars().count() > limits::NAME_CHARS_MAX {
+        return Err(EngineError::TooLarge("name"));
+    }
+    Ok(name_key(name).into())
+}
+
+fn rename(commit: &mut Commit, from: (u64, &str), to: (u64, &str), id: CollectionId) -> Result<(), EngineError> {
+    let (old, new) = (Bytes::from(name_key(from.1)), checked_name(to.1)?);
+    if (from.0, &old) != (to.0, &new) {
+        commit.guards.push(Guard::NameFree(to.0, new.clone()));
+        commit.writes.push(Write::DropName { scope: from.0, name: old });
+        commit.writes.push(Write::PutName { scope: to.0, name: new, target: NameTarget::Id(id.0) });
+    }
+    Ok(())
+}
+
+fn folder_bag(new: &NewFolder, distinguished: Option<&str>) -> Bag {
+    let mut bag = new.bag.clone();
+    bag.set(tags::DISPLAY_NAME, Value::text(new.display_name.clone()));
+    bag.set(tags::CONTAINER_CLASS, Value::text(new.class.clone()));
+    if new.search {
+        bag.set(IS_SEARCH_FOLDER, Value::Bool(true));
+    }
+    bag.put(DISTINGUISHED_NAME, distinguished.map(Value::text));
+    bag
+}
+
+/// Whether `id` is `above` or lies somewhere under it.
+fn is_under(folders: &[Folder], id: CollectionId, above: CollectionId) -> bool {
+    let mut at = Some(id);
+    for _ in 0..=folders.len() {
+        match at {
+            Some(here) if here == above => return true,
+            Some(here) => at = folders.iter().find(|folder| folder.id() == here).and_then(Folder::parent),
+            None => return false,
+        }
+    }
+    false
+}
+
+fn subtree_deepest_first(folders: &[Folder], id: CollectionId) -> Vec<Folder> {
+    let mut found: Vec<Folder> = folders.iter().filter(|folder| folder.id() == id).cloned().collect();
+    let mut at = 0;
+    while let Some(parent) = found.get(at).map(Folder::id) {
+        found.extend(folders.iter().filter(|folder| folder.parent() == Some(parent)).cloned());
+        at += 1;
+    }
+    found.reverse();
+    found
+}

@@ -1,0 +1,91 @@
+//! Finding items of a folder by condition and order.
+
+use model::{Bag, CollectionId, ItemFlags, ItemId, Predicate, PropertyKey, Row, Seq, SortKey, Value, limits};
+use store::{ItemRow, Want};
+
+use crate::{EngineError, ItemView, SyncScope, View};
+
+/// What to find.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// Which items.
+    pub predicate: Predicate,
+    /// In which order; newest first where it is empty, and among equals.
+    pub sort: Vec<SortKey>,
+    /// How many of the hits to pass over.
+    pub offset: usize,
+    /// How many hits to return at most.
+    pub limit: usize,
+    /// Normal items, associated ones, or both.
+    pub scope: SyncScope,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The hits of this page, with their bags.
+    pub rows: Vec<ItemRow>,
+    /// All hits.
+    pub total: usize,
+}
+
+impl View {
+    /// Finds items of a folder. Without a condition and an order it costs `offset + limit` rows; otherwise it reads
+    /// the folder once, a page at a time, and keeps the ids and sort keys of the hits.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`]; when the store fails.
+    pub async fn find(&mut self, folder: CollectionId, query: &Query) -> Result<Found, EngineError> {
+        let collection = self.collection(folder).await?;
+        let plain = query.predicate == Predicate::True && query.sort.is_empty();
+        let total = match query.scope {
+            SyncScope::Normal => collection.items,
+            SyncScope::Associated => collection.associated,
+            SyncScope::NormalAndAssociated => collection.items + collection.associated,
+        } as usize;
+        let end = query.offset.saturating_add(query.limit);
+        let (mut hits, mut up_to) = (Vec::<Hit>::new(), self.position());
+        let want = if plain { Want::HOT } else { Want::BAG };
+        loop {
+            let page = self.snapshot.created(folder, Seq::ZERO, up_to, limits::PAGE_ROWS_MAX, want).await?;
+            if let Some(last) = page.rows.last() {
+                up_to = Seq(last.created_seq.0.saturating_sub(1));
+            }
+            for row in page.rows {
+                let associated = row.flags.has(ItemFlags::ASSOCIATED);
+                if !query.scope.takes(associated) || !(plain || query.predicate.holds(&ItemView::new(&row)?)) {
+                    continue;
+                }
+                let keys = if query.sort.is_empty() { Bag::new() } else { sort_keys(&row, &query.sort)? };
+                hits.push(Hit { item: row.item, keys });
+            }
+            if !page.more || plain && hits.len() >= end {
+                break;
+            }
+        }
+        if !query.sort.is_empty() {
+            hits.sort_by(|left, right| SortKey::order(&query.sort, left, right));
+        }
+        let total = if plain { total } else { hits.len() };
+        let ids: Vec<ItemId> = hits.into_iter().skip(query.offset).take(query.limit).map(|hit| hit.item).collect();
+        let rows = self.items(&ids).await?.into_iter().flatten().collect();
+        Ok(Found { rows, total })
+    }
+}
+
+/// A hit, with the values by which it is sorted and no others.
+struct Hit {
+    item: ItemId,
+    keys: Bag,
+}
+
+impl Row for Hit {
+    fn value(&self, key: &PropertyKey) -> Option<Value> {
+        self.keys.get(key).cloned()
+    }
+}
+
+fn sort_keys(row: &ItemRow, sort: &[SortKey]) -> Result<Bag, EngineError> {
+    let view = ItemView::new(row)?;
+    Ok(sort.iter().filter_map(|sort| Some((sort.key.clone(), view.value(&sort.key)?))).collect())
+}

@@ -1,0 +1,363 @@
+//! Rows of a list: as they are made, changed, moved and deleted.
+
+use bytes::Bytes;
+use model::{Bag, CollectionId, ItemFlags, ItemId, Seq, Value, limits};
+use store::{
+    Commit, Guard, ItemChange, ItemRow, NameTarget, NewItem, NewItemId, PartChange, PartData, StoreError,
+    TombstoneKind, Write,
+};
+
+use crate::list_keys::{
+    self, ROW_AUTHOR, ROW_CLIENT_ID, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_PATH, ROW_UNIQUE_ID, ROW_VERSION,
+};
+use crate::{EngineError, Rights, Site, View};
+
+/// Paths inside a list are in this scope plus the list's id.
+pub(crate) const SCOPE_PATHS: u64 = 1 << 40;
+
+/// A row while it is being made or changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowDraft {
+    /// Its fields; those of [`list_keys`] that the domain keeps are set by the domain.
+    pub bag: Bag,
+    /// Its flags.
+    pub flags: ItemFlags,
+    /// Its path inside the list, for files and folders.
+    pub path: Option<String>,
+    /// The bytes of a file; `None` leaves them.
+    pub file: Option<Bytes>,
+}
+
+impl View {
+    /// The file or folder at this path inside a list, in any case.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn row_at(&mut self, list: CollectionId, path: &str) -> Result<Option<ItemRow>, EngineError> {
+        match self.name(SCOPE_PATHS + list.0, path.to_lowercase().as_bytes()).await? {
+            Some(id) => Ok(self.items(&[ItemId(id)]).await?.pop().flatten()),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows of a list in ascending order of number, after `after`; at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn rows(
+        &mut self,
+        list: CollectionId,
+        after: Option<ItemId>,
+        limit: usize,
+    ) -> Result<store::Page<ItemRow>, EngineError> {
+        let limit = limit.min(limits::PAGE_ROWS_MAX);
+        Ok(self.snapshot.list(list, after, limit, store::Want::BAG).await?)
+    }
+}
+
+impl Site {
+    /// Adds a row to a list and returns it.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`]; [`EngineError::NameTaken`] when its path is; when the store fails.
+    pub async fn create_row(&self, list: CollectionId, draft: RowDraft) -> Result<ItemRow, EngineError> {
+        self.check(Rights::Contribute)?;
+        let now = self.engine().now().whole_second();
+        let mut bag = draft.bag;
+        bag.set(ROW_VERSION, Value::I32(1));
+        bag.set(ROW_UNIQUE_ID, Value::Guid(self.engine().random().guid()));
+        bag.set(ROW_CREATED, Value::Time(now));
+        bag.set(ROW_MODIFIED, Value::Time(now));
+        bag.set(ROW_AUTHOR, Value::I32(self.user_id() as i32));
+        bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+        bag.put(ROW_PATH, draft.path.clone().map(Value::Text));
+        let bag = checked_bag(&bag)?;
+        let mut commit = Commit::new(self.root(), self.engine().now());
+        commit.guards.push(Guard::CollectionExists(list));
+        commit.writes.push(Write::CreateItem(NewItem {
+            collection: list.into(),
+            id: NewItemId::Numbered,
+            flags: draft.flags,
+            bag: bag.clone(),
+            parts: file_part(draft.file)?.into_iter().collect(),
+        }));
+        if let Some(path) = draft.path {
+            let name = Bytes::from(path.to_lowercase());
+            commit.guards.push(Guard::NameFree(SCOPE_PATHS + list.0, name.clone()));
+            commit.writes.push(Write::PutName { scope: SCOPE_PATHS + list.0, name, target: NameTarget::Write(0) });
+        }
+        let receipt = match self.engine().store().commit(commit).await {
+            Err(StoreError::Conflict { guard: 0 }) => return Err(EngineError::NoCollection(list)),
+            Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+            other => other?,
+        };
+        let done = receipt.write(0);
+        Ok(ItemRow {
+            item: done.item.unwrap_or_default(),
+            collection: list,
+            seq: done.seq,
+            created_seq: done.seq,
+            content_seq: done.seq,
+            flags: draft.flags,
+            bag,
+        })
+    }
+
+    /// Changes a row. Its version grows by one. `expected` is the version the caller means. `change` may run several
+    /// times. A changed path renames it, with everything below it when it is a folder, and leaves a Rename mark.
+    ///
+    /// # Errors
+    /// [`EngineError::NoItem`], [`EngineError::Stale`], [`EngineError::NameTaken`]; when the store fails.
+    pub async fn update_row(
+        &self,
+        id: ItemId,
+        expected: Option<i32>,
+        change: &(dyn Fn(&mut RowDraft) + Sync),
+    ) -> Result<ItemRow, EngineError> {
+        self.check(Rights::Contribute)?;
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let row = view.item(id).await?;
+            let bag = Bag::decode(&row.bag)?;
+            let version = check_version(&row, &bag, expected)?;
+            let path = bag.text(&ROW_PATH).map(str::to_owned);
+            let mut draft = RowDraft { bag: bag.clone(), flags: row.flags, path: path.clone(), file: None };
+            change(&mut draft);
+            for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR] {
+                let kept = bag.get(&key).cloned();
+                draft.bag.put(key, kept);
+            }
+            draft.bag.set(ROW_VERSION, Value::I32(version.wrapping_add(1)));
+            draft.bag.set(ROW_MODIFIED, Value::Time(self.engine().now().whole_second()));
+            draft.bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+            draft.bag.put(ROW_PATH, draft.path.clone().map(Value::Text));
+            let encoded = checked_bag(&draft.bag)?;
+            let mut commit = Commit::new(self.root(), self.engine().now());
+            commit.guards.push(Guard::ItemAt(id, row.seq));
+            if draft.path != path {
+                let below = if row.flags.has(ItemFlags::FOLDER) {
+                    rows_below(&mut view, row.collection, path.as_deref().unwrap_or_default()).await?
+                } else {
+                    Vec::new()
+                };
+                commit.writes.push(Write::MarkItem { item: id, kind: TombstoneKind::Renamed, note: note(&bag) });
+                push_rename(&mut commit, &row, (path.as_deref(), draft.path.as_deref()), &below)?;
+            }
+            let at = commit.writes.len();
+            commit.writes.push(Write::UpdateItem(ItemChange {
+                item: id,
+                flags: Some(draft.flags),
+                bag: Some(encoded.clone()),
+                parts: file_part(draft.file)?.map(PartChange::Put).into_iter().collect(),
+                content: true,
+            }));
+            drop(view);
+            match self.engine().store().commit(commit).await {
+                Ok(receipt) => {
+                    let seq = receipt.write(at).seq;
+                    return Ok(ItemRow { seq, content_seq: seq, flags: draft.flags, bag: encoded, ..row });
+                }
+                Err(StoreError::Conflict { guard: 0 }) => {}
+                Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Deletes a row; a folder with everything below it.
+    ///
+    /// # Errors
+    /// [`EngineError::NoItem`], [`EngineError::Stale`]; [`EngineError::TooLarge`] for a folder with more rows than a
+    /// commit takes; when the store fails.
+    pub async fn delete_row(&self, id: ItemId, expected: Option<i32>) -> Result<(), EngineError> {
+        self.check(Rights::Contribute)?;
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let row = view.item(id).await?;
+            let bag = Bag::decode(&row.bag)?;
+            check_version(&row, &bag, expected)?;
+            let mut rows = vec![(row.clone(), bag.clone())];
+            if row.flags.has(ItemFlags::FOLDER) {
+                rows.extend(rows_below(&mut view, row.collection, bag.text(&ROW_PATH).unwrap_or_default()).await?);
+            }
+            if rows.len() > limits::COMMIT_WRITES_MAX / 2 {
+                return Err(EngineError::TooLarge("folder"));
+            }
+            drop(view);
+            let mut commit = Commit::new(self.root(), self.engine().now());
+            for (row, bag) in &rows {
+                commit.guards.push(Guard::ItemAt(row.item, row.seq));
+                if let Some(path) = bag.text(&ROW_PATH) {
+                    let name = path.to_lowercase().into_bytes().into();
+                    commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
+                }
+                commit.writes.push(Write::DeleteItem { item: row.item, note: note(bag) });
+            }
+            match self.engine().store().commit(commit).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Moves a file to another list of the site, where it is a new row; its unique id and history stay.
+    ///
+    /// # Errors
+    /// [`EngineError::NoItem`], [`EngineError::NoCollection`], [`EngineError::NameTaken`]; [`EngineError::Invalid`] for
+    /// a folder; when the store fails.
+    pub async fn move_row(&self, id: ItemId, to: CollectionId, path: &str) -> Result<ItemRow, EngineError> {
+        self.check(Rights::Contribute)?;
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let row = view.item(id).await?;
+            view.collection(to).await?;
+            drop(view);
+            if row.flags.has(ItemFlags::FOLDER) {
+                return Err(EngineError::Invalid("a folder cannot move to another list"));
+            }
+            let mut bag = Bag::decode(&row.bag)?;
+            let tombstone = note(&bag);
+            let name = Bytes::from(path.to_lowercase());
+            let mut commit = Commit::new(self.root(), self.engine().now());
+            commit.guards = vec![
+                Guard::ItemAt(id, row.seq),
+                Guard::CollectionExists(to),
+                Guard::NameFree(SCOPE_PATHS + to.0, name.clone()),
+            ];
+            if let Some(old) = bag.text(&ROW_PATH) {
+                let name = old.to_lowercase().into_bytes().into();
+                commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
+            }
+            bag.set(ROW_PATH, Value::text(path));
+            bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+            let at = commit.writes.len();
+            let encoded = checked_bag(&bag)?;
+            commit.writes.push(Write::MoveItem {
+                item: id,
+                to: to.into(),
+                id: NewItemId::Numbered,
+                bag: Some(encoded.clone()),
+                note: tombstone,
+            });
+            commit.writes.push(Write::PutName { scope: SCOPE_PATHS + to.0, name, target: NameTarget::Write(at) });
+            match self.engine().store().commit(commit).await {
+                Ok(receipt) => {
+                    let done = receipt.write(at);
+                    let (item, seq) = (done.item.unwrap_or_default(), done.seq);
+                    let row = ItemRow { item, collection: to, seq, created_seq: seq, content_seq: seq, ..row };
+                    return Ok(ItemRow { bag: encoded, ..row });
+                }
+                Err(StoreError::Conflict { guard: 2 }) => return Err(EngineError::NameTaken),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+}
+
+/// What a tombstone or mark of a row says: an encoded bag with its UniqueId.
+fn note(bag: &Bag) -> Bytes {
+    let mut kept = Bag::new();
+    kept.put(ROW_UNIQUE_ID, bag.get(&ROW_UNIQUE_ID).cloned());
+    kept.put(ROW_CLIENT_ID, bag.get(&ROW_CLIENT_ID).cloned());
+    kept.to_bytes()
+}
+fn check_version(row: &ItemRow, bag: &Bag, expected: Option<i32>) -> Result<i32, EngineError> {
+    let version = bag.get(&ROW_VERSION).and_then(Value::as_i64).unwrap_or_default() as i32;
+    match expected {
+        Some(expected) if expected != version => {
+            Err(EngineError::Stale { item: row.item, current: Seq(u64::from(version.unsigned_abs())) })
+        }
+        Some(_) | None => Ok(version),
+    }
+}
+
+fn checked_bag(bag: &Bag) -> Result<Bytes, EngineError> {
+    let bytes = bag.to_bytes();
+    if bytes.len() > limits::BAG_BYTES_MAX { Err(EngineError::TooLarge("row")) } else { Ok(bytes) }
+}
+
+fn file_part(file: Option<Bytes>) -> Result<Option<PartData>, EngineError> {
+    match file {
+        Some(bytes) if bytes.len() > limits::PART_BYTES_MAX => Err(EngineError::TooLarge("file")),
+        Some(bytes) => Ok(Some(PartData { part: list_keys::PART_FILE, bytes })),
+        None => Ok(None),
+    }
+}
+
+/// Rows whose path lies below a folder. Reads the list once.
+async fn rows_below(view: &mut View, list: CollectionId, folder: &str) -> Result<Vec<(ItemRow, Bag)>, EngineError> {
+    let prefix = format!("{}/", folder.to_lowercase());
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = view.rows(list, after, limits::PAGE_ROWS_MAX).await?;
+        after = page.rows.last().map(|row| row.item);
+        for row in page.rows {
+            let bag = Bag::decode(&row.bag)?;
+            if bag.text(&ROW_PATH).is_some_and(|path| path.to_lowercase().starts_with(&prefix)) {
+                found.push((row, bag));
+            }
+        }
+        if !page.more {
+            return Ok(found);
+        }
+    }
+}
+
+/// Renames a row, and with it the rows below it.
+fn push_rename(
+    commit: &mut Commit,
+    row: &ItemRow,
+    (old, new): (Option<&str>, Option<&str>),
+    below: &[(ItemRow, Bag)],
+) -> Result<(), EngineError> {
+    let scope = SCOPE_PATHS + row.collection.0;
+    if below.len() > limits::COMMIT_WRITES_MAX / 4 {
+        return Err(EngineError::TooLarge("folder"));
+    }
+    if let (true, Some(old), Some(new)) = (row.flags.has(ItemFlags::FOLDER), old, new)
+        && new.to_lowercase().starts_with(&format!("{}/", old.to_lowercase()))
+    {
+        return Err(EngineError::Circle);
+    }
+    let mut swap = |item: ItemId, old: Option<&str>, new: Option<&str>| {
+        let same = old.map(str::to_lowercase) == new.map(str::to_lowercase);
+        if let Some(old) = old
+            && !same
+        {
+            commit.writes.push(Write::DropName { scope, name: old.to_lowercase().into() });
+        }
+        if let Some(new) = new
+            && !same
+        {
+            let name = Bytes::from(new.to_lowercase());
+            commit.guards.push(Guard::NameFree(scope, name.clone()));
+            commit.writes.push(Write::PutName { scope, name, target: NameTarget::Id(item.0) });
+        }
+    };
+    swap(row.item, old, new);
+    let mut moved = Vec::new();
+    for (child, bag) in below {
+        let (Some(path), Some(old), Some(new)) = (bag.text(&ROW_PATH), old, new) else { continue };
+        let path_now = format!("{new}{}", path.get(old.len()..).unwrap_or_default());
+        swap(child.item, Some(path), Some(&path_now));
+        moved.push((child, bag, path_now));
+    }
+    for (child, bag, path) in moved {
+        let mut bag = bag.clone();
+        bag.set(ROW_PATH, Value::text(path));
+        commit.guards.push(Guard::ItemAt(child.item, child.seq));
+        commit.writes.push(Write::UpdateItem(ItemChange {
+            item: child.item,
+            flags: None,
+            bag: Some(bag.to_bytes()),
+            parts: Vec::new(),
+            content: true,
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,439 @@
+//! Sites: opening them, their lists and the rows of these.
+//!
+//! The meaning of fields, views and templates belongs to the adapter; the domain knows titles and GUIDs of lists, and of
+//! rows their version, times, authors, unique id and path.
+
+use bytes::Bytes;
+use model::{Bag, CollectionId, Guid, ItemFlags, ItemId, RootId, Value, limits};
+use store::{CollectionRow, Commit, Guard, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
+
+use crate::{Caller, Engine, EngineError, Rights, SiteEntry, View};
+
+/// Keys that the domain keeps in the bags of lists and rows, and part numbers of rows.
+pub mod list_keys {
+    use std::borrow::Cow;
+
+    use model::PropertyKey;
+
+    macro_rules! keys {
+        ($($(#[$doc:meta])* $name:ident = $field:literal,)*) => {
+            $($(#[$doc])* pub const $name: PropertyKey = PropertyKey::Field(Cow::Borrowed($field));)*
+        };
+    }
+
+    keys! {
+        /// Of a list: its title, Text.
+        LIST_TITLE = "#Title",
+        /// Of a list: its GUID.
+        LIST_GUID = "#Guid",
+        /// Of a list: its template, I32.
+        LIST_TEMPLATE = "#Template",
+        /// Of a list: its schema version, I32; grows by one with each change of the list.
+        LIST_VERSION = "#Version",
+        /// Of a list: Description, Text.
+        LIST_DESCRIPTION = "#Description",
+        /// Of a list: when it was made, Time.
+        LIST_CREATED = "#Created",
+        /// Of a list: when itself was last changed, Time.
+        LIST_MODIFIED = "#Modified",
+        /// Of a list: the user id of who made it, I32.
+        LIST_AUTHOR = "#Author",
+        /// Of a list: name of its root folder inside the site, Text: `Lists/Tasks` or `Documents`.
+        LIST_FOLDER = "#Folder",
+        /// Of a row: owshiddenversion, I32, from 1.
+        ROW_VERSION = "owshiddenversion",
+        /// Of a row: UniqueId, Guid.
+        ROW_UNIQUE_ID = "UniqueId",
+        /// Of a row: Created, Time.
+        ROW_CREATED = "Created",
+        /// Of a row: Modified, Time.
+        ROW_MODIFIED = "Modified",
+        /// Of a row: Author, I32, a user id.
+        ROW_AUTHOR = "Author",
+        /// Of a row: Editor, I32, a user id.
+        ROW_EDITOR = "Editor",
+        /// Of a file or folder: its path inside the list, Text, without a slash at either end: `a/b.txt`.
+        ROW_PATH = "#Path",
+        /// Of a row: the property `vti_clientid` that a client gave it, Text.
+        ROW_CLIENT_ID = "MetaInfo_vti_clientid",
+        /// Of a row of the user list: the login name, Text.
+        USER_LOGIN = "Name",
+    }
+
+    /// Part of a row: the bytes of a file.
+    pub const PART_FILE: u32 = 16;
+    /// Template of the user list.
+    pub const TEMPLATE_USERS: i32 = 112;
+}
+
+use list_keys::{
+    LIST_AUTHOR, LIST_CREATED, LIST_FOLDER, LIST_GUID, LIST_MODIFIED, LIST_TEMPLATE, LIST_TITLE, LIST_VERSION,
+    ROW_AUTHOR, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_UNIQUE_ID, ROW_VERSION, TEMPLATE_USERS, USER_LOGIN,
+};
+
+const SCOPE_TITLES: u64 = 1;
+const SCOPE_GUIDS: u64 = 2;
+const SCOPE_USERS: u64 = 3;
+
+/// The lists a new site starts with: title, template, folder.
+const FIRST_LISTS: &[(&str, i32, &str)] = &[
+    ("User Information List", TEMPLATE_USERS, "_catalogs/users"),
+    ("Announcements", 104, "Lists/Announcements"),
+    ("Calendar", 106, "Lists/Calendar"),
+    ("Tasks", 107, "Lists/Tasks"),
+    ("Documents", 101, "Documents"),
+];
+
+/// A site that the caller may use.
+#[derive(Clone)]
+pub struct Site {
+    engine: Engine,
+    caller: Caller,
+    entry: SiteEntry,
+    rights: Rights,
+    user_id: u32,
+}
+
+/// A list with its properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListCollection {
+    /// The stored row.
+    pub row: CollectionRow,
+    /// Its properties.
+    pub bag: Bag,
+}
+
+impl ListCollection {
+    fn from_row(row: CollectionRow) -> Result<Self, EngineError> {
+        Ok(Self { bag: Bag::decode(&row.bag)?, row })
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> CollectionId {
+        self.row.collection
+    }
+
+    /// Its title.
+    pub fn title(&self) -> &str {
+        self.bag.text(&LIST_TITLE).unwrap_or_default()
+    }
+
+    /// Its GUID.
+    pub fn guid(&self) -> Guid {
+        self.bag.get(&LIST_GUID).and_then(Value::as_guid).unwrap_or_default()
+    }
+
+    /// Its template.
+    pub fn template(&self) -> i32 {
+        self.bag.get(&LIST_TEMPLATE).and_then(Value::as_i64).unwrap_or(100) as i32
+    }
+
+    /// Its schema version.
+    pub fn version(&self) -> i32 {
+        self.bag.get(&LIST_VERSION).and_then(Value::as_i64).unwrap_or_default() as i32
+    }
+
+    /// Its root folder inside the site, without slashes at the ends.
+    pub fn folder(&self) -> &str {
+        self.bag.text(&LIST_FOLDER).unwrap_or_default()
+    }
+}
+
+impl View {
+    /// A list by id.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`] when it is not there.
+    pub async fn list(&mut self, id: CollectionId) -> Result<ListCollection, EngineError> {
+        ListCollection::from_row(self.collection(id).await?)
+    }
+
+    /// All lists of the site, in the order of their making.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lists(&mut self) -> Result<Vec<ListCollection>, EngineError> {
+        let folders = self.folders().await?;
+        Ok(folders.into_iter().map(|folder| ListCollection { row: folder.row, bag: folder.bag }).collect())
+    }
+
+    /// The list with this GUID.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_by_guid(&mut self, guid: Guid) -> Result<Option<ListCollection>, EngineError> {
+        let id = self.name(SCOPE_GUIDS, &guid.0).await?;
+        self.list_by_id(id).await
+    }
+
+    /// The list with this title, in any case.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_by_title(&mut self, title: &str) -> Result<Option<ListCollection>, EngineError> {
+        let id = self.name(SCOPE_TITLES, title.to_lowercase().as_bytes()).await?;
+        self.list_by_id(id).await
+    }
+
+    async fn list_by_id(&mut self, id: Option<u64>) -> Result<Option<ListCollection>, EngineError> {
+        match id {
+            Some(id) => Ok(Some(self.list(CollectionId(id)).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Engine {
+    /// Opens the site with this path for somebody, making it when it is opened for the first time. Everybody with an
+    /// account may read and write items; its owner may do everything, and so may anybody where there is no owner.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSite`]; when the store fails.
+    pub async fn open_site(&self, caller: &Caller, path: &str) -> Result<Site, EngineError> {
+        let entry = self.directory().site(path).await?.ok_or(EngineError::NoSite)?;
+        let owns = entry.owner.as_ref().is_none_or(|owner| *owner == caller.address);
+        let rights = if owns { Rights::Full } else { Rights::Contribute };
+        let mut site = Site { engine: self.clone(), caller: caller.clone(), entry, rights, user_id: 0 };
+        site.make_if_new().await?;
+        site.user_id = site.ensure_user().await?;
+        Ok(site)
+    }
+}
+
+impl Site {
+    /// The domain it belongs to.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Who uses it.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Path, title, id.
+    pub const fn entry(&self) -> &SiteEntry {
+        &self.entry
+    }
+
+    /// What the caller may do.
+    pub const fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// The caller's id in the user list of the site.
+    pub const fn user_id(&self) -> u32 {
+        self.user_id
+    }
+
+    pub(crate) const fn root(&self) -> RootId {
+        self.entry.root
+    }
+
+    pub(crate) fn check(&self, needed: Rights) -> Result<(), EngineError> {
+        if self.rights >= needed { Ok(()) } else { Err(EngineError::AccessDenied) }
+    }
+
+    /// A view of the site as it is now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin(&self) -> Result<View, EngineError> {
+        match self.engine.store().snapshot(self.root()).await {
+            Ok(snapshot) => Ok(View::new(snapshot)),
+            Err(StoreError::NoRoot(_)) => Err(EngineError::NoSite),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Makes a list. `bag` holds what the adapter keeps beside the keys of the domain.
+    ///
+    /// # Errors
+    /// [`EngineError::NameTaken`], [`EngineError::AccessDenied`], [`EngineError::Invalid`] for an empty title; when the
+    /// store fails.
+    pub async fn create_list(
+        &self,
+        title: &str,
+        template: i32,
+        folder: &str,
+        bag: Bag,
+    ) -> Result<ListCollection, EngineError> {
+        self.check(Rights::Full)?;
+        let mut commit = Commit::new(self.root(), self.engine.now());
+        let guid = self.engine.random().guid();
+        self.push_list(&mut commit, (title, template, folder), guid, bag)?;
+        commit.guards.push(Guard::NameFree(SCOPE_TITLES, title.to_lowercase().into_bytes().into()));
+        match self.engine.store().commit(commit).await {
+            Ok(receipt) => self.begin().await?.list(receipt.write(0).collection.unwrap_or_default()).await,
+            Err(StoreError::Conflict { .. }) => Err(EngineError::NameTaken),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Changes a list: title, description, whatever the adapter keeps. Its version grows by one.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`], [`EngineError::NameTaken`], [`EngineError::AccessDenied`]; when the store fails.
+    pub async fn update_list(
+        &self,
+        id: CollectionId,
+        change: &(dyn Fn(&mut Bag) + Sync),
+    ) -> Result<ListCollection, EngineError> {
+        self.check(Rights::Full)?;
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let list = self.begin().await?.list(id).await?;
+            let mut bag = list.bag.clone();
+            change(&mut bag);
+            if bag == list.bag {
+                return Ok(list);
+            }
+            bag.set(LIST_VERSION, Value::I32(list.version().wrapping_add(1)));
+            bag.set(LIST_MODIFIED, Value::Time(self.engine.now().whole_second()));
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            commit.guards.push(Guard::CollectionAt(id, list.row.seq));
+            let title = bag.text(&LIST_TITLE).unwrap_or_default().to_lowercase();
+            if title != list.title().to_lowercase() {
+                check_title(&title)?;
+                let (old, new) = (Bytes::from(list.title().to_lowercase()), Bytes::from(title));
+                commit.guards.push(Guard::NameFree(SCOPE_TITLES, new.clone()));
+                commit.writes.push(Write::DropName { scope: SCOPE_TITLES, name: old });
+                commit.writes.push(Write::PutName { scope: SCOPE_TITLES, name: new, target: NameTarget::Id(id.0) });
+            }
+            commit.writes.push(Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: None });
+            match self.engine.store().commit(commit).await {
+                Ok(_) => return self.begin().await?.list(id).await,
+                Err(StoreError::Conflict { guard: 0 }) => {}
+                Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Deletes a list with its rows.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`], [`EngineError::AccessDenied`]; when the store fails.
+    pub async fn drop_list(&self, id: CollectionId) -> Result<(), EngineError> {
+        self.check(Rights::Full)?;
+        let list = self.begin().await?.list(id).await?;
+        if list.template() == TEMPLATE_USERS {
+            return Err(EngineError::Distinguished);
+        }
+        let mut commit = Commit::new(self.root(), self.engine.now());
+        commit.guards.push(Guard::CollectionExists(id));
+        let title = list.title().to_lowercase().into_bytes().into();
+        commit.writes = vec![
+            Write::DropName { scope: SCOPE_TITLES, name: title },
+            Write::DropName { scope: SCOPE_GUIDS, name: Bytes::copy_from_slice(&list.guid().0) },
+            Write::DropCollection { collection: id },
+        ];
+        match self.engine.store().commit(commit).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Conflict { .. }) => Err(EngineError::NoCollection(id)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The user list of the site.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user_list(&self) -> Result<ListCollection, EngineError> {
+        let list = self.begin().await?.list_by_title("User Information List").await?;
+        list.ok_or(EngineError::NoCollection(CollectionId(0)))
+    }
+
+    async fn make_if_new(&self) -> Result<(), EngineError> {
+        match self.engine.store().snapshot(self.root()).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::NoRoot(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let mut commit = Commit::new(self.root(), self.engine.now());
+        commit.create_root = Some((RootKind::Site, self.entry.guid));
+        for (title, template, folder) in FIRST_LISTS {
+            self.push_list(&mut commit, (title, *template, folder), self.engine.random().guid(), Bag::new())?;
+        }
+        match self.engine.store().commit(commit).await {
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn push_list(
+        &self,
+        commit: &mut Commit,
+        (title, template, folder): (&str, i32, &str),
+        guid: Guid,
+        mut bag: Bag,
+    ) -> Result<(), EngineError> {
+        check_title(title)?;
+        let now = self.engine.now().whole_second();
+        bag.set(LIST_TITLE, Value::text(title));
+        bag.set(LIST_GUID, Value::Guid(guid));
+        bag.set(LIST_TEMPLATE, Value::I32(template));
+        bag.set(LIST_VERSION, Value::I32(0));
+        bag.set(LIST_CREATED, Value::Time(now));
+        bag.set(LIST_MODIFIED, Value::Time(now));
+        bag.set(LIST_AUTHOR, Value::I32(self.user_id.max(1) as i32));
+        bag.set(LIST_FOLDER, Value::text(folder));
+        let target = NameTarget::Write(commit.writes.len());
+        commit.writes.push(Write::CreateCollection { parent: None, bag: bag.to_bytes() });
+        commit.writes.push(Write::PutName { scope: SCOPE_TITLES, name: title.to_lowercase().into(), target });
+        commit.writes.push(Write::PutName { scope: SCOPE_GUIDS, name: Bytes::copy_from_slice(&guid.0), target });
+        Ok(())
+    }
+
+    /// The caller's row in the user list, made when it is not there.
+    async fn ensure_user(&self) -> Result<u32, EngineError> {
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = self.begin().await?;
+            let name = Bytes::from(self.caller.address.clone().into_bytes());
+            if let Some(id) = view.name(SCOPE_USERS, &name).await? {
+                return Ok(ItemId(id).number());
+            }
+            let users = view.list_by_title("User Information List").await?;
+            let users = users.ok_or(EngineError::NoCollection(CollectionId(0)))?;
+            drop(view);
+            let now = self.engine.now().whole_second();
+            let bag = Bag::from_iter([
+                (crate::folders::field("Title"), Value::text(self.caller.display_name.clone())),
+                (USER_LOGIN, Value::text(self.caller.address.clone())),
+                (crate::folders::field("EMail"), Value::text(self.caller.address.clone())),
+                (crate::folders::field("SipAddress"), Value::text(self.caller.address.clone())),
+                (crate::folders::field("ImnName"), Value::text(self.caller.display_name.clone())),
+                (crate::folders::field("IsSiteAdmin"), Value::Bool(self.rights == Rights::Full)),
+                (ROW_VERSION, Value::I32(1)),
+                (ROW_UNIQUE_ID, Value::Guid(self.engine.random().guid())),
+                (ROW_CREATED, Value::Time(now)),
+                (ROW_MODIFIED, Value::Time(now)),
+                (ROW_AUTHOR, Value::I32(1)),
+                (ROW_EDITOR, Value::I32(1)),
+            ]);
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            commit.guards.push(Guard::NameFree(SCOPE_USERS, name.clone()));
+            commit.writes.push(Write::CreateItem(NewItem {
+                collection: users.id().into(),
+                id: NewItemId::Numbered,
+                flags: ItemFlags::default(),
+                bag: bag.to_bytes(),
+                parts: Vec::new(),
+            }));
+            commit.writes.push(Write::PutName { scope: SCOPE_USERS, name, target: NameTarget::Write(0) });
+            match self.engine.store().commit(commit).await {
+                Ok(receipt) => return Ok(receipt.write(0).item.unwrap_or_default().number()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+}
+
+fn check_title(title: &str) -> Result<(), EngineError> {
+    if title.trim().is_empty() {
+        return Err(EngineError::Invalid("the title is empty"));
+    }
+    if title.chars().count() > limits::NAME_CHARS_MAX { Err(EngineError::TooLarge("title")) } else { Ok(()) }
+}

@@ -1,0 +1,142 @@
+//! Reading one root at one moment.
+
+use model::{Bag, CollectionId, Guid, ItemContent, ItemId, Seq, limits};
+use store::{CollectionRow, ItemRow, Snapshot, Want};
+
+use crate::{EngineError, Folder, pack};
+
+/// A root at one moment, read by somebody who may.
+pub struct View {
+    pub(crate) snapshot: Box<dyn Snapshot>,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: Box<dyn Snapshot>) -> Self {
+        Self { snapshot }
+    }
+
+    /// The GUID of the mailbox or site.
+    pub fn guid(&self) -> Guid {
+        self.snapshot.root().guid
+    }
+
+    /// The position of the view.
+    pub fn position(&self) -> Seq {
+        self.snapshot.root().last_seq
+    }
+
+    /// A folder or list.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`] when it is not there.
+    pub async fn collection(&mut self, id: CollectionId) -> Result<CollectionRow, EngineError> {
+        self.snapshot.collection(id).await?.ok_or(EngineError::NoCollection(id))
+    }
+
+    /// A folder with its properties.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`] when it is not there.
+    pub async fn folder(&mut self, id: CollectionId) -> Result<Folder, EngineError> {
+        Folder::from_row(self.collection(id).await?)
+    }
+
+    /// All folders (or lists) in ascending order of id. Costs their number, at most
+    /// [`limits::COLLECTIONS_MAX`].
+    ///
+    /// # Errors
+    /// When the store fails, or there are more.
+    pub async fn folders(&mut self) -> Result<Vec<Folder>, EngineError> {
+        let mut folders = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.snapshot.collections(after, limits::PAGE_ROWS_MAX).await?;
+            after = page.rows.last().map(|row| row.collection);
+            for row in page.rows {
+                folders.push(Folder::from_row(row)?);
+            }
+            if !page.more {
+                return Ok(folders);
+            }
+            if folders.len() > limits::COLLECTIONS_MAX {
+                return Err(EngineError::TooLarge("folders"));
+            }
+        }
+    }
+
+    /// Items by id with their bags: one slot an id, in the order asked.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn items(&mut self, ids: &[ItemId]) -> Result<Vec<Option<ItemRow>>, EngineError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(limits::PAGE_ROWS_MAX) {
+            rows.extend(self.snapshot.items(chunk, Want::BAG).await?);
+        }
+        Ok(rows)
+    }
+
+    /// An item with its bag.
+    ///
+    /// # Errors
+    /// [`EngineError::NoItem`] when it is not there.
+    pub async fn item(&mut self, id: ItemId) -> Result<ItemRow, EngineError> {
+        self.items(&[id]).await?.pop().flatten().ok_or(EngineError::NoItem(id))
+    }
+
+    /// The properties of an item that are kept apart from its bag: bodies, headers and other large values.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub async fn heavy(&mut self, id: ItemId) -> Result<Bag, EngineError> {
+        pack::heavy(&mut *self.snapshot, id).await
+    }
+
+    /// The recipients of an item.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub async fn recipients(&mut self, id: ItemId) -> Result<Vec<Bag>, EngineError> {
+        pack::recipients(&mut *self.snapshot, id).await
+    }
+
+    /// The properties of the attachments of an item, without what they hold.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub async fn attachments(&mut self, id: ItemId) -> Result<Vec<Bag>, EngineError> {
+        pack::attachments(&mut *self.snapshot, id).await
+    }
+
+    /// An item in full. Costs all its bytes.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub async fn content(&mut self, row: &ItemRow) -> Result<ItemContent, EngineError> {
+        pack::unpack(&mut *self.snapshot, row).await
+    }
+
+    /// The message as it came, if it is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn mime(&mut self, id: ItemId) -> Result<Option<bytes::Bytes>, EngineError> {
+        Ok(self.snapshot.part(id, pack::PART_MIME).await?)
+    }
+
+    /// Any part by number; what the numbers mean is said in [`crate::list_keys`] for lists.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn part(&mut self, id: ItemId, part: u32) -> Result<Option<bytes::Bytes>, EngineError> {
+        Ok(self.snapshot.part(id, part).await?)
+    }
+
+    /// What is kept under a name of a scope.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn name(&mut self, scope: u64, name: &[u8]) -> Result<Option<u64>, EngineError> {
+        Ok(self.snapshot.name(scope, name).await?)
+    }
+}

@@ -1,0 +1,202 @@
+//! Response codes, their texts, and how a failure of the domain becomes one.
+
+use std::borrow::Cow;
+
+use engine::EngineError;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A `ResponseCode` that this server answers with. All are in the published schema.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(clippy::enum_variant_names, reason = "the names are those of the protocol")]
+        pub(crate) enum ResponseCode { $($name,)* }
+
+        impl ResponseCode {
+            /// The name on the wire.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The message text.
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    ErrorAccessDenied = "Access is denied. Check credentials and try again.",
+    ErrorBatchProcessingStopped = "Item was not processed as a result of a previous error.",
+    ErrorCannotCreateCalendarItemInNonCalendarFolder = "The calendar item cannot be created in this folder.",
+    ErrorCannotDeleteObject = "The object cannot be deleted.",
+    ErrorCannotOpenFileAttachment = "The attachment could not be opened.",
+    ErrorChangeKeyRequiredForWriteOperations = "ChangeKey is required for this operation.",
+    ErrorContainsFilterWrongType = "The Contains filter works only for string properties.",
+    ErrorCorruptData = "Data is corrupt.",
+    ErrorCrossMailboxMoveCopy = "Items cannot be moved or copied between mailboxes.",
+    ErrorDataSizeLimitExceeded = "The data size exceeds the limit.",
+    ErrorDeleteDistinguishedFolder = "Distinguished folders cannot be deleted.",
+    ErrorFolderExists = "A folder with the specified name already exists.",
+    ErrorFolderNotFound = "The specified folder could not be found in the store.",
+    ErrorFolderSave = "Folder save failed.",
+    ErrorImpersonateUserDenied = "The account does not have permission to impersonate the requested user.",
+    ErrorImpersonationFailed = "The impersonation failed.",
+    ErrorIncorrectSchemaVersion = "The request is not available in the requested server version.",
+    ErrorIncorrectUpdatePropertyCount = "An object within a change description must contain one and only one property to modify.",
+    ErrorInternalServerError = "An internal server error occurred. The operation failed.",
+    ErrorInternalServerTransientError = "An internal server error occurred. Try again later.",
+    ErrorInvalidAttachmentId = "Attachment Id is invalid.",
+    ErrorInvalidChangeKey = "The change key is invalid.",
+    ErrorInvalidExcludesRestriction = "Excludes restriction is invalid.",
+    ErrorInvalidExtendedProperty = "Extended property attributes combination is invalid.",
+    ErrorInvalidExtendedPropertyValue = "Extended property value is invalid.",
+    ErrorInvalidFolderId = "Id must be a folder Id.",
+    ErrorInvalidFractionalPagingParameters = "The fractional paging parameters are invalid.",
+    ErrorInvalidId = "The Id is invalid.",
+    ErrorInvalidIdEmpty = "Id must be non-empty.",
+    ErrorInvalidIdMalformed = "Id is malformed.",
+    ErrorInvalidIdMalformedEwsLegacyIdFormat = "Id is not in the EwsLegacyId format.",
+    ErrorInvalidIdMonikerTooLong = "The moniker of the Id is too long.",
+    ErrorInvalidIdStoreObjectIdTooLong = "The store object Id of the Id is too long.",
+    ErrorInvalidIndexedPagingParameters = "The indexed paging parameters are invalid.",
+    ErrorInvalidOperation = "The operation is not available.",
+    ErrorInvalidPropertyAppend = "Append action is invalid for property.",
+    ErrorInvalidPropertyDelete = "Delete action is invalid for property.",
+    ErrorInvalidPropertyForExists = "Property is not valid for Exists.",
+    ErrorInvalidPropertyForOperation = "Property is not valid for this operation.",
+    ErrorInvalidPropertyRequest = "Property is not valid for this object type.",
+    ErrorInvalidPropertySet = "Set action is invalid for property.",
+    ErrorInvalidPropertyUpdateSentMessage = "Update operation is invalid for property of a sent message.",
+    ErrorInvalidRecipients = "At least one recipient is invalid.",
+    ErrorInvalidRequest = "The request is invalid.",
+    ErrorInvalidRestriction = "The restriction is invalid.",
+    ErrorInvalidServerVersion = "The specified server version is invalid.",
+    ErrorInvalidSyncStateData = "Synchronization state data is corrupt or otherwise invalid.",
+    ErrorInvalidValueForProperty = "The specified value is invalid for property.",
+    ErrorIrresolvableConflict = "The send or update operation could not be performed because the change key passed in the request does not match the current change key for the item.",
+    ErrorItemNotFound = "The specified object was not found in the store.",
+    ErrorItemSave = "Item save failed.",
+    ErrorMailboxMoveInProgress = "The mailbox is being moved.",
+    ErrorMailboxStoreUnavailable = "The mailbox database is temporarily unavailable.",
+    ErrorMessageDispositionRequired = "Message disposition is required.",
+    ErrorMessageSizeExceeded = "The message exceeds the maximum supported size.",
+    ErrorMimeContentInvalid = "Mime content is invalid.",
+    ErrorMimeContentInvalidBase64String = "Mime content is not a valid base64 string.",
+    ErrorMissingEmailAddress = "When making a request as an account that does not have a mailbox, you must specify the mailbox primary SMTP address for any distinguished folder Ids.",
+    ErrorMissingManagedFolderId = "The managed folder Id is missing.",
+    ErrorMissingRecipients = "There are no recipients.",
+    ErrorMoveCopyFailed = "The move or copy operation failed.",
+    ErrorMoveDistinguishedFolder = "Distinguished folders cannot be moved.",
+    ErrorNonExistentMailbox = "Mailbox does not exist.",
+    ErrorObjectTypeChanged = "The object type changed.",
+    ErrorPropertyUpdate = "Property update failed.",
+    ErrorQuotaExceeded = "Mailbox has exceeded maximum mailbox size.",
+    ErrorRestrictionTooComplex = "The restriction is too complex.",
+    ErrorSavedItemFolderNotFound = "The folder to save the item in could not be found.",
+    ErrorSchemaValidation = "The request failed schema validation.",
+    ErrorSendAsDenied = "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.",
+    ErrorSendMeetingInvitationsOrCancellationsRequired = "SendMeetingInvitationsOrCancellations attribute is required for calendar items.",
+    ErrorSendMeetingInvitationsRequired = "SendMeetingInvitations attribute is required for calendar items.",
+    ErrorServerBusy = "The server cannot service this request right now. Try again later.",
+    ErrorStaleObject = "The current ChangeKey is required for this operation.",
+    ErrorSyncFolderNotFound = "The folder to be synchronized could not be found.",
+    ErrorToFolderNotFound = "The destination folder could not be found.",
+    ErrorTooManyObjectsOpened = "Too many objects were asked for at once.",
+    ErrorUnsupportedMimeConversion = "Mime conversion is not supported for this item type.",
+    ErrorUnsupportedPathForQuery = "The property can not be used with this type of restriction.",
+    ErrorUnsupportedPathForSortGroup = "The property can not be used for sorting or grouping results.",
+    ErrorUnsupportedPropertyDefinition = "Property definition is not supported.",
+    ErrorUnsupportedQueryFilter = "The query filter is not supported.",
+    ErrorUnsupportedTypeForConversion = "Property type is not supported for conversion.",
+    ErrorUpdatePropertyMismatch = "The property of the update is not the one that its path names.",
+}
+
+/// Why one response message is an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The code.
+    pub(crate) code: ResponseCode,
+    /// The text; that of the code where nothing better is known.
+    pub(crate) text: Cow<'static, str>,
+    /// `Value` elements of `MessageXml`, by name.
+    pub(crate) values: Vec<(&'static str, String)>,
+    /// Field URIs that `MessageXml` names.
+    pub(crate) fields: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with the text of its code.
+    pub(crate) const fn new(code: ResponseCode) -> Self {
+        Self { code, text: Cow::Borrowed(code.text()), values: Vec::new(), fields: Vec::new() }
+    }
+
+    /// A failure with a text of its own.
+    pub(crate) fn text(code: ResponseCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), ..Self::new(code) }
+    }
+
+    /// A failure about a field.
+    pub(crate) fn field(code: ResponseCode, uri: &str) -> Self {
+        Self { fields: vec![uri.to_owned()], ..Self::new(code) }
+    }
+
+    /// The same failure; where it says that a folder is not there, the code of a synchronised folder.
+    pub(crate) fn of_sync(self) -> Self {
+        if self.code == ResponseCode::ErrorFolderNotFound {
+            Self::new(ResponseCode::ErrorSyncFolderNotFound)
+        } else {
+            self
+        }
+    }
+}
+
+impl From<ResponseCode> for Failure {
+    fn from(code: ResponseCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        use ResponseCode as Code;
+        match error {
+            EngineError::AccessDenied => Self::new(Code::ErrorAccessDenied),
+            EngineError::NoMailbox { guid: Some(guid) } => Self {
+                values: vec![("MailboxGuid", guid.to_string())],
+                ..Self::text(Code::ErrorNonExistentMailbox, "No mailbox with such guid.")
+            },
+            EngineError::NoMailbox { guid: None } | EngineError::NoAccount | EngineError::NoSite => {
+                Self::new(Code::ErrorNonExistentMailbox)
+            }
+            EngineError::NoCollection(_) => Self::new(Code::ErrorFolderNotFound),
+            EngineError::NoItem(_) => Self::new(Code::ErrorItemNotFound),
+            EngineError::Stale { .. } => Self::new(Code::ErrorIrresolvableConflict),
+            EngineError::NameTaken => Self::new(Code::ErrorFolderExists),
+            EngineError::Distinguished => Self::new(Code::ErrorDeleteDistinguishedFolder),
+            EngineError::Circle => Self::new(Code::ErrorMoveCopyFailed),
+            EngineError::InvalidState(_) => Self::new(Code::ErrorInvalidSyncStateData),
+            EngineError::TooLarge(what) => Self::text(
+                Code::ErrorMessageSizeExceeded,
+                format!("{} ({what})", Code::ErrorMessageSizeExceeded.text()),
+            ),
+            EngineError::Invalid(what) => {
+                Self::text(Code::ErrorInvalidRequest, format!("The request is invalid: {what}."))
+            }
+            EngineError::Contended => Self::new(Code::ErrorInternalServerTransientError),
+            EngineError::Store(error) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(Code::ErrorInternalServerTransientError)
+            }
+        }
+    }
+}
+
+impl From<model::BagError> for Failure {
+    fn from(error: model::BagError) -> Self {
+        EngineError::from(error).into()
+    }
+}

@@ -1,0 +1,217 @@
+//! An item as answers see it: its properties, wherever they lie, and its place.
+
+use bytes::Bytes;
+use engine::{ItemView, View};
+use model::{Bag, BagRef, CollectionId, Guid, ItemContent, ItemFlags, ItemId, PropertyKey, Seq, Value, tags};
+
+use xml::Writer;
+
+use crate::fields::Needs;
+use crate::shape::BodyKind;
+use crate::{Failure, Header, class, id};
+
+/// PidTagAssociated, Bool.
+pub(crate) const ASSOCIATED: PropertyKey = PropertyKey::Tag(0x67aa);
+/// PidTagInstanceKey, Binary.
+pub(crate) const INSTANCE_KEY: PropertyKey = PropertyKey::Tag(0x0ff6);
+/// PidTagRecordKey, Binary.
+const RECORD_KEY: PropertyKey = PropertyKey::Tag(0x0ff9);
+/// PidTagInternetArticleNumber, I32: a number that grows with each item of a folder.
+pub(crate) const ARTICLE_NUMBER: PropertyKey = PropertyKey::Tag(0x0e23);
+
+/// How items are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rendering<'a> {
+    /// What the SOAP header asked for.
+    pub(crate) header: &'a Header,
+    /// Which body.
+    pub(crate) body: BodyKind,
+    /// Whether active content is taken out of HTML.
+    pub(crate) filter_html: bool,
+    /// Characters of a body, where the client bounds it.
+    pub(crate) body_chars_max: Option<usize>,
+}
+
+/// Where an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The mailbox.
+    pub(crate) mailbox: Guid,
+    /// The folder.
+    pub(crate) folder: CollectionId,
+    /// The item.
+    pub(crate) item: ItemId,
+    /// The position of its latest change.
+    pub(crate) seq: Seq,
+}
+
+/// An item, with as much of it as was asked for.
+pub(crate) struct Item<'a> {
+    /// The light bag.
+    light: BagRef<'a>,
+    /// The heavy values; for an item inside another, all of them.
+    heavy: Bag,
+    /// The flags.
+    pub(crate) flags: ItemFlags,
+    /// Where it is; for an item inside another, where that one is.
+    pub(crate) place: Place,
+    /// Numbers of the attachments it lies in, outermost first; empty for an item of a folder.
+    pub(crate) path: Vec<u32>,
+    /// The recipients.
+    pub(crate) recipients: Vec<Bag>,
+    /// The attachments, without what they hold.
+    pub(crate) attachments: Vec<Bag>,
+    /// The message in RFC 5322.
+    pub(crate) mime: Option<Bytes>,
+}
+
+impl<'a> Item<'a> {
+    /// The item of a row, without anything that lies apart.
+    pub(crate) fn of_row(mailbox: Guid, view: ItemView<'a>) -> Self {
+        let row = view.row();
+        let place = Place { mailbox, folder: row.collection, item: row.item, seq: row.seq };
+        Self {
+            light: view.bag(),
+            heavy: Bag::new(),
+            flags: row.flags,
+            place,
+            path: Vec::new(),
+            recipients: Vec::new(),
+            attachments: Vec::new(),
+            mime: None,
+        }
+    }
+
+    /// The item of a row, with what `needs` names.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub(crate) async fn load(mailbox: Guid, view: &mut View, row: ItemView<'a>, needs: Needs) -> Result<Self, Failure> {
+        let mut item = Self::of_row(mailbox, row);
+        let id = row.row().item;
+        if needs.has(Needs::MIME) {
+            item.mime = match view.mime(id).await? {
+                Some(mime) => Some(mime),
+                None => {
+                    let content = view.content(row.row()).await?;
+                    Some(render(&content))
+                }
+            };
+        }
+        if needs.has(Needs::HEAVY) {
+            item.heavy = view.heavy(id).await?;
+        }
+        if needs.has(Needs::RECIPIENTS) {
+            item.recipients = view.recipients(id).await?;
+        }
+        if needs.has(Needs::ATTACHMENTS) && item.value(&tags::HAS_ATTACHMENTS) != Some(Value::Bool(false)) {
+            item.attachments = view.attachments(id).await?;
+        }
+        Ok(item)
+    }
+
+    /// An item inside another.
+    pub(crate) fn embedded(place: Place, path: Vec<u32>, content: ItemContent, needs: Needs) -> Self {
+        let mime =
+            if needs.has(Needs::MIME) { Some(content.mime.clone().unwrap_or_else(|| render(&content))) } else { None };
+        Self {
+            light: BagRef::EMPTY,
+            heavy: content.bag,
+            flags: ItemFlags::READ,
+            place,
+            path,
+            recipients: content.recipients,
+            attachments: content.attachments.into_iter().map(|attachment| attachment.bag).collect(),
+            mime,
+        }
+    }
+
+    /// The value of a property, computed ones included.
+    pub(crate) fn value(&self, key: &PropertyKey) -> Option<Value> {
+        if let PropertyKey::Tag(_) = key
+            && let Some(value) = self.computed(key)
+        {
+            return Some(value);
+        }
+        self.stored(key)
+    }
+
+    fn stored(&self, key: &PropertyKey) -> Option<Value> {
+        self.light.get(key).map(|value| value.to_value()).or_else(|| self.heavy.get(key).cloned())
+    }
+
+    fn computed(&self, key: &PropertyKey) -> Option<Value> {
+        let Place { mailbox, folder, item, .. } = self.place;
+        if *key == tags::READ {
+            Some(Value::Bool(self.flags.has(ItemFlags::READ)))
+        } else if *key == ASSOCIATED {
+            Some(Value::Bool(self.flags.has(ItemFlags::ASSOCIATED)))
+        } else if *key == tags::MESSAGE_FLAGS {
+            let stored = self.stored(key).and_then(|value| value.as_i64()).unwrap_or_default() as i32;
+            Some(Value::I32(stored & !1 | i32::from(self.flags.has(ItemFlags::READ))))
+        } else if !self.path.is_empty() {
+            None
+        } else if [tags::ENTRY_ID, INSTANCE_KEY, RECORD_KEY].contains(key) {
+            Some(Value::binary(mapi::entry_id::message_entry_id(mailbox, folder, item)))
+        } else if *key == tags::PARENT_ENTRY_ID {
+            Some(Value::binary(mapi::entry_id::folder_entry_id(mailbox, folder)))
+        } else if *key == ARTICLE_NUMBER {
+            Some(Value::I32(item.0 as u32 as i32))
+        } else {
+            None
+        }
+    }
+
+    /// A text property.
+    pub(crate) fn text(&self, key: &PropertyKey) -> Option<String> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text),
+            Some(_) | None => None,
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn number(&self, key: &PropertyKey) -> Option<i64> {
+        self.value(key).and_then(|value| value.as_i64())
+    }
+
+    /// A truth.
+    pub(crate) fn truth(&self, key: &PropertyKey) -> Option<bool> {
+        self.value(key).and_then(|value| value.as_bool())
+    }
+
+    /// PidTagMessageFlags.
+    pub(crate) fn message_flags(&self) -> i32 {
+        self.number(&tags::MESSAGE_FLAGS).unwrap_or_default() as i32
+    }
+
+    /// The message class.
+    pub(crate) fn class(&self) -> String {
+        self.text(&tags::MESSAGE_CLASS).unwrap_or_default()
+    }
+
+    /// The id on the wire; an item inside another has none of its own.
+    pub(crate) fn wire_id(&self) -> String {
+        let Place { mailbox, folder, item, .. } = self.place;
+        id::item_id(mailbox, folder, item)
+    }
+}
+
+/// The message in RFC 5322, from its properties.
+fn render(content: &ItemContent) -> Bytes {
+    content::message::render(content, &content::message::Render { domain: MESSAGE_ID_DOMAIN }).into()
+}
+
+/// The domain of message ids that are made up for items without one.
+const MESSAGE_ID_DOMAIN: &str = "highwater.invalid";
+
+/// Writes a stored item with its id alone: what the operations that write items answer.
+pub(crate) fn write_id_only(out: &mut Writer, mailbox: Guid, view: ItemView<'_>) {
+    let message_class = view.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default();
+    let class = class::of_item(message_class);
+    let row = view.row();
+    out.start(class.element);
+    let key = id::change_key(class.object_type, mailbox, row.seq);
+    id::write(out, "t:ItemId", &id::item_id(mailbox, row.collection, row.item), Some(&key));
+    out.end();
+}

@@ -1,0 +1,365 @@
+//! Item elements of requests as items: what `CreateItem` stores.
+//!
+//! It must not know where an item goes, nor whether it is sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use engine::{Caller, Engine, ItemDraft};
+use model::{
+    Attachment, AttachmentContent, Bag, ItemContent, ItemFlags, PropertyKey, Value, lids, limits, sets, tags,
+};
+use xml::Node;
+
+use crate::class::{self, ItemClass};
+use crate::fields::address;
+use crate::item::{ARTICLE_NUMBER, ASSOCIATED};
+use crate::patch::{Patch, Step};
+use crate::path::ExtendedField;
+use crate::{Failure, Fault, ResponseCode};
+
+/// An item as a request describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct NewItem {
+    /// The kind of its element.
+    pub(crate) class: &'static ItemClass,
+    mime: Option<Bytes>,
+    patch: Patch,
+    attachments: Vec<NewAttachment>,
+}
+
+#[derive(Clone, Debug)]
+struct NewAttachment {
+    bag: Bag,
+    content: NewContent,
+}
+
+#[derive(Clone, Debug)]
+enum NewContent {
+    File(Bytes),
+    Item(Box<NewItem>),
+}
+
+/// PidTagMessageFlags of a message that has not been sent.
+const UNSENT: i32 = 8;
+/// PidTagMessageFlags of a message that was read.
+const READ: i32 = 1;
+
+/// Elements of items that are passed over: times come with their zone, so the zones that go with them are not needed,
+/// and the others say what the server decides.
+const PASSED_OVER: &[&str] = &["StartTimeZone", "EndTimeZone", "MeetingTimeZone", "InboxReminders", "ItemId", "ResponseObjects"];
+
+impl NewItem {
+    /// Reads an item element. The outer error is a fault, the inner one of this item.
+    pub(crate) fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
+        Self::read_within(node, limits::EMBED_DEPTH_MAX)
+    }
+
+    fn read_within(node: Node<'_>, depth: usize) -> Result<Result<Self, Failure>, Fault> {
+        let Some(class) = class::of_element(node.local()) else {
+            let text = format!("{} is not available on this server.", node.local());
+            return Ok(Err(Failure::text(ResponseCode::ErrorInvalidOperation, text)));
+        };
+        let mut item = Self { class, mime: None, patch: Patch::default(), attachments: Vec::new() };
+        for child in node.children() {
+            let read = match child.local() {
+                "MimeContent" => STANDARD
+                    .decode(without_space(&child.text()))
+                    .map(|mime| item.mime = Some(mime.into()))
+                    .map_err(|_| ResponseCode::ErrorMimeContentInvalidBase64String.into()),
+                "Attachments" => item.read_attachments(child, depth)?,
+                "ExtendedProperty" => read_extended(child)?.map(|steps| item.patch.extend(steps)),
+                name if PASSED_OVER.contains(&name) => Ok(()),
+                name => match class.field_of_element(name) {
+                    Some(field) if field.able.set() => field.read(child).map(|steps| item.patch.extend(steps)),
+                    Some(field) => Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, field.uri)),
+                    None => {
+                        let text = format!("{} ({name})", ResponseCode::ErrorInvalidPropertySet.text());
+                        Err(Failure::text(ResponseCode::ErrorInvalidPropertySet, text))
+                    }
+                },
+            };
+            if let Err(failure) = read {
+                return Ok(Err(failure));
+            }
+        }
+        Ok(Ok(item))
+    }
+
+    fn read_attachments(&mut self, node: Node<'_>, depth: usize) -> Result<Result<(), Failure>, Fault> {
+        for child in node.children() {
+            if self.attachments.len() == limits::ATTACHMENTS_MAX || depth == 0 {
+                return Ok(Err(ResponseCode::ErrorMessageSizeExceeded.into()));
+            }
+            let mut bag = Bag::new();
+            let content = match child.local() {
+                "FileAttachment" => {
+                    let text = child.child_local("Content").map(|content| content.text()).unwrap_or_default();
+                    let Ok(bytes) = STANDARD.decode(without_space(&text)) else {
+                        return Ok(Err(Failure::text(ResponseCode::ErrorInvalidRequest, "The content is not base64.")));
+                    };
+                    bag.set(tags::ATTACH_SIZE, Value::I32(i32::try_from(bytes.len()).unwrap_or(i32::MAX)));
+                    bag.set(tags::ATTACH_METHOD, Value::I32(1));
+                    NewContent::File(bytes.into())
+                }
+                "ItemAttachment" => {
+                    let inner = child.children().find(|inner| class::of_element(inner.local()).is_some());
+                    let Some(inner) = inner else {
+                        return Err(Fault::schema(child, "ItemAttachment", "it has incomplete content."));
+                    };
+                    bag.set(tags::ATTACH_METHOD, Value::I32(5));
+                    match Self::read_within(inner, depth - 1)? {
+                        Ok(item) => NewContent::Item(Box::new(item)),
+                        Err(failure) => return Ok(Err(failure)),
+                    }
+                }
+                _ => return Ok(Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "item:Attachments"))),
+            };
+            read_attachment_head(child, &mut bag);
+            self.attachments.push(NewAttachment { bag, content });
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether the request says if the item is read, whether it is a draft.
+    fn says(&self, which: impl Fn(&Step) -> bool) -> bool {
+        self.patch.steps.iter().any(which)
+    }
+
+    /// The item to be stored. `draft` says that it is not being sent.
+    pub(crate) fn build(&self, engine: &Engine, owner: &Caller, draft: bool) -> (ItemContent, ItemFlags) {
+        let now = engine.clock().now();
+        let mut content = self.parse(engine);
+        let attachments = std::mem::take(&mut content.attachments);
+        let mime = content.mime.take().filter(|_| self.attachments.is_empty() && !self.patch.steps.iter().any(rewrites));
+        let mut item = ItemDraft { bag: content.bag, recipients: content.recipients, flags: ItemFlags::READ };
+        self.patch.apply(&mut item);
+        let bag = &mut item.bag;
+        if bag.get(&tags::MESSAGE_CLASS).is_none() {
+            bag.set(tags::MESSAGE_CLASS, Value::text(self.class.new_class));
+        }
+        let message = self.class.field("message:ToRecipients").is_some();
+        if message && draft && !self.says(|step| matches!(step, Step::Bits { .. })) {
+            let flags = bag.get(&tags::MESSAGE_FLAGS).and_then(Value::as_i64).unwrap_or_default() as i32;
+            bag.set(tags::MESSAGE_FLAGS, Value::I32(flags | UNSENT));
+        }
+        let stamp = |bag: &mut Bag, key: PropertyKey, value: Value| {
+            if bag.get(&key).is_none() {
+                bag.set(key, value);
+            }
+        };
+        let time = Value::Time(now.whole_second());
+        stamp(bag, tags::MESSAGE_DELIVERY_TIME, time.clone());
+        stamp(bag, tags::CLIENT_SUBMIT_TIME, time);
+        stamp(bag, tags::LAST_MODIFIER_NAME, Value::text(owner.display_name.clone()));
+        let topic = bag.text(&tags::NORMALIZED_SUBJECT).or_else(|| bag.text(&tags::SUBJECT)).unwrap_or_default();
+        let topic = topic.to_owned();
+        stamp(bag, tags::CONVERSATION_TOPIC, Value::text(topic.clone()));
+        stamp(bag, tags::CONVERSATION_ID, Value::binary(mapi::conversation::conversation_id(&topic).to_vec()));
+        let index = mapi::conversation::conversation_index(now, engine.random().guid());
+        stamp(bag, tags::CONVERSATION_INDEX, Value::binary(index.to_vec()));
+        let domain = owner.address.split_once('@').map_or("localhost", |(_, domain)| domain);
+        if message {
+            stamp(bag, tags::INTERNET_MESSAGE_ID, Value::text(format!("<{}@{domain}>", engine.random().guid())));
+        }
+        complete(self.class, bag, engine, owner);
+        let mut content = ItemContent { bag: item.bag, recipients: item.recipients, attachments, mime };
+        content.attachments.extend(self.attachments.iter().map(|attachment| {
+            let held = match &attachment.content {
+                NewContent::File(bytes) => AttachmentContent::File(bytes.clone()),
+                NewContent::Item(inner) => AttachmentContent::Item(Box::new(inner.build(engine, owner, false).0)),
+            };
+            let mut bag = attachment.bag.clone();
+            if let (AttachmentContent::Item(inner), None) = (&held, bag.get(&tags::DISPLAY_NAME)) {
+                bag.set(tags::DISPLAY_NAME, Value::text(inner.bag.text(&tags::SUBJECT).unwrap_or_default()));
+            }
+            bag.set(tags::LAST_MODIFICATION_TIME, Value::Time(now.whole_second()));
+            Attachment { bag, content: held }
+        }));
+        (content, item.flags)
+    }
+
+    /// The item that the message in RFC 5322 or iCalendar gives; an empty one where there is none.
+    fn parse(&self, engine: &Engine) -> ItemContent {
+        let Some(mime) = &self.mime else { return ItemContent::default() };
+        let calendar = mime.trim_ascii_start().get(..15).is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCALENDAR"));
+        if calendar {
+            let mut content = ItemContent::default();
+            content::calendar::apply(&String::from_utf8_lossy(mime), &mut content);
+            content.bag.set(tags::MESSAGE_CLASS, Value::text(self.class.new_class));
+            return content;
+        }
+        let context = content::message::Import { received: None, now: engine.clock().now().whole_second() };
+        let mut content = content::message::parse(mime.clone(), &context);
+        let class = content.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default();
+        if class::of_item(class).element != self.class.element {
+            content.bag.set(tags::MESSAGE_CLASS, Value::text(self.class.new_class));
+        }
+        content
+    }
+}
+
+/// Whether a change makes the message that came no longer what the item says.
+fn rewrites(step: &Step) -> bool {
+    match step {
+        Step::Read(_) | Step::Associated(_) | Step::Bits { .. } | Step::AppendTexts(..) => false,
+        Step::Subject(_) | Step::Body { .. } | Step::Recipients { .. } => true,
+        Step::Put(key, _) | Step::Remove(key) => {
+            [
+                tags::IMPORTANCE,
+                tags::SENSITIVITY,
+                tags::INTERNET_MESSAGE_ID,
+                tags::IN_REPLY_TO_ID,
+                tags::INTERNET_REFERENCES,
+                tags::REPLY_RECIPIENT_ENTRIES,
+                tags::READ_RECEIPT_REQUESTED,
+                tags::DELIVERY_REPORT_REQUESTED,
+            ]
+            .contains(key)
+                || address::FROM.all().contains(key)
+                || address::SENDER.all().contains(key)
+        }
+    }
+}
+
+/// Reads an `ExtendedProperty` into changes. The outer error is a fault, the inner one of the property.
+pub(crate) fn read_extended(node: Node<'_>) -> Result<Result<Vec<Step>, Failure>, Fault> {
+    let path = crate::request::required(node, "ExtendedFieldURI")?;
+    let field = match ExtendedField::read(path)? {
+        Ok(field) => field,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    Ok(field.read_value(node).and_then(|value| extended_steps(field.key, value)))
+}
+
+/// The changes that setting a property by its tag means: some are kept elsewhere.
+fn extended_steps(key: PropertyKey, value: Value) -> Result<Vec<Step>, Failure> {
+    if key == tags::MESSAGE_FLAGS {
+        let bits = value.as_i64().unwrap_or_default() as i32;
+        let mask = !READ;
+        return Ok(vec![
+            Step::Read(bits & READ != 0),
+            Step::Bits { mask, on: false },
+            Step::Bits { mask: bits & mask, on: true },
+        ]);
+    }
+    if key == tags::READ {
+        return Ok(value.as_bool().map(Step::Read).into_iter().collect());
+    }
+    if key == tags::SUBJECT
+        && let Value::Text(subject) = value
+    {
+        return Ok(vec![Step::Subject(subject)]);
+    }
+    if is_computed(&key) {
+        return Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "ExtendedFieldURI"));
+    }
+    Ok(vec![Step::Put(key, value)])
+}
+
+/// Whether a property is the server's to give.
+pub(crate) fn is_computed(key: &PropertyKey) -> bool {
+    [
+        tags::ENTRY_ID,
+        tags::PARENT_ENTRY_ID,
+        tags::HAS_ATTACHMENTS,
+        tags::MESSAGE_SIZE,
+        tags::ACCESS,
+        tags::OBJECT_TYPE,
+        ASSOCIATED,
+        ARTICLE_NUMBER,
+    ]
+    .contains(key)
+}
+
+fn read_attachment_head(node: Node<'_>, bag: &mut Bag) {
+    let text = |name: &str| node.child_local(name).map(|child| child.text().into_owned());
+    if let Some(name) = text("Name") {
+        if let Some((_, extension)) = name.rsplit_once('.') {
+            bag.set(tags::ATTACH_EXTENSION, Value::text(format!(".{extension}")));
+        }
+        bag.set(tags::ATTACH_LONG_FILENAME, Value::text(name.clone()));
+        bag.set(tags::DISPLAY_NAME, Value::text(name));
+    }
+    for (element, key) in [
+        ("ContentType", tags::ATTACH_MIME_TAG),
+        ("ContentId", tags::ATTACH_CONTENT_ID),
+        ("ContentLocation", tags::ATTACH_CONTENT_LOCATION),
+    ] {
+        bag.put(key, text(element).map(Value::text));
+    }
+    if text("IsInline").as_deref().and_then(crate::request::parse_boolean) == Some(true) {
+        bag.set(tags::ATTACHMENT_HIDDEN, Value::Bool(true));
+        bag.set(tags::ATTACH_FLAGS, Value::I32(4));
+    }
+    bag.set(tags::RENDERING_POSITION, Value::I32(-1));
+}
+
+fn without_space(text: &str) -> Vec<u8> {
+    text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
+/// What items of a class have besides what was said of them.
+fn complete(class: &ItemClass, bag: &mut Bag, engine: &Engine, owner: &Caller) {
+    match class.element {
+        "t:CalendarItem" => complete_appointment(bag, engine, owner),
+        "t:Contact" => complete_contact(bag),
+        "t:Task" => complete_task(bag, engine),
+        _ => {}
+    }
+}
+
+fn complete_appointment(bag: &mut Bag, engine: &Engine, owner: &Caller) {
+    if bag.get(&lids::GLOBAL_OBJECT_ID).is_none() {
+        let id = mapi::global_object_id::from_uid(&engine.random().guid().to_string());
+        bag.set(lids::CLEAN_GLOBAL_OBJECT_ID, Value::binary(id.clone()));
+        bag.set(lids::GLOBAL_OBJECT_ID, Value::binary(id));
+    }
+    let time = |key: &PropertyKey| bag.get(key).and_then(Value::as_time);
+    if let (Some(start), Some(end)) = (time(&lids::START_WHOLE), time(&lids::END_WHOLE)) {
+        let minutes = i32::try_from((end.to_unix() - start.to_unix()) / 60).unwrap_or(i32::MAX);
+        bag.set(lids::APPOINTMENT_DURATION, Value::I32(minutes));
+    }
+    if bag.get(&tags::SENT_REPRESENTING_EMAIL_ADDRESS).is_none() {
+        bag.set(tags::SENT_REPRESENTING_NAME, Value::text(owner.display_name.clone()));
+        bag.set(tags::SENT_REPRESENTING_ADDRESS_TYPE, Value::text("SMTP"));
+        bag.set(tags::SENT_REPRESENTING_EMAIL_ADDRESS, Value::text(owner.address.clone()));
+        bag.set(tags::SENT_REPRESENTING_SMTP_ADDRESS, Value::text(owner.address.clone()));
+    }
+}
+
+/// The display name stands for a missing subject and "file as".
+fn complete_contact(bag: &mut Bag) {
+    const FILE_AS: PropertyKey = PropertyKey::Lid(sets::ADDRESS, 0x8005);
+    const GIVEN_NAME: PropertyKey = PropertyKey::Tag(0x3a06);
+    const SURNAME: PropertyKey = PropertyKey::Tag(0x3a11);
+    let text = |key: &PropertyKey| bag.text(key).unwrap_or_default().to_owned();
+    let full = format!("{} {}", text(&GIVEN_NAME), text(&SURNAME)).trim().to_owned();
+    let name = [text(&tags::DISPLAY_NAME), full, text(&FILE_AS)].into_iter().find(|name| !name.is_empty());
+    let Some(name) = name else { return };
+    for key in [tags::DISPLAY_NAME, FILE_AS, tags::SUBJECT, tags::NORMALIZED_SUBJECT] {
+        if bag.text(&key).unwrap_or_default().is_empty() {
+            bag.set(key, Value::text(name.clone()));
+        }
+    }
+}
+
+/// A completed task is complete in each of the properties that say so.
+fn complete_task(bag: &mut Bag, engine: &Engine) {
+    const STATUS: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8101);
+    const PERCENT: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8102);
+    const COMPLETED: PropertyKey = PropertyKey::Lid(sets::TASK, 0x810f);
+    const COMPLETE: PropertyKey = PropertyKey::Lid(sets::TASK, 0x811c);
+    let status = bag.get(&STATUS).and_then(Value::as_i64).unwrap_or_default();
+    let done = status == 2 || bag.get(&PERCENT) == Some(&Value::F64(1.0));
+    bag.set(STATUS, Value::I32(if done { 2 } else { status as i32 }));
+    bag.set(COMPLETE, Value::Bool(done));
+    if done {
+        bag.set(PERCENT, Value::F64(1.0));
+        if bag.get(&COMPLETED).is_none() {
+            bag.set(COMPLETED, Value::Time(engine.clock().now().whole_second()));
+        }
+    } else if bag.get(&PERCENT).is_none() {
+        bag.set(PERCENT, Value::F64(0.0));
+    }
+}

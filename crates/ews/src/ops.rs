@@ -1,0 +1,142 @@
+//! Every operation that this server answers.
+//!
+//! # To add one
+//! 1. A file `ops/<operation>.rs` beside the others. Top to bottom: a doc line with the section of the specification; a
+//!    `pub(super) struct` that holds the request as owned values; its [`Operation`] implementation; helpers; tests.
+//! 2. One line in the table below. Dispatch and [`NAMES`] come from it; `fields::table` style lists need nothing.
+//!
+//! `decode` reads the element in the SOAP body with the functions of `request`, `id` (`ItemRef::read_batch`,
+//! `FolderRef::read_batch`), `shape` and `path`; what breaks the schema is a [`Fault`], what is wrong with one id or
+//! value of several is kept as `Err(Failure)` in its place. `run` answers one response message an asked item, in
+//! order, by [`Answer::result`], [`Answer::success`] or [`Answer::error`]; it takes mailboxes from
+//! [`Context::mailbox`] for writing and views from `context::Views` for reading batches, turns `EngineError` into
+//! `Failure` by `?`, and lets no item fail another. Write items with `shape::ItemWriter`, folders with
+//! `folder::FolderItem`, bare ids with `id::write`. Changes to items are `patch::Patch`es out of `Field::read`.
+//! Tests send whole envelopes with `testing::World` and have the answer checked against the schema.
+
+use xml::Node;
+
+use crate::{Answer, Context, Fault, ResponseCode, Version};
+
+/// One operation: a typed request, its decoding, and what it does.
+pub(crate) trait Operation: Sized + Send {
+    /// The name of its element in the SOAP body.
+    const NAME: &'static str;
+    /// The version that introduced it; a request that names an earlier one is refused.
+    const SINCE: Version = Version::V2007;
+
+    /// Reads the element in the SOAP body.
+    ///
+    /// # Errors
+    /// A fault where it breaks the schema.
+    fn decode(body: Node<'_>) -> Result<Self, Fault>;
+
+    /// Performs the operation and writes the response messages.
+    ///
+    /// # Errors
+    /// A fault where nothing can be answered an item at a time.
+    fn run(self, context: &Context<'_>, answer: &mut Answer) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+macro_rules! operations {
+    ($($module:ident :: $operation:ident,)*) => {
+        $(mod $module;)*
+
+        /// The names of all operations, in the order of the table.
+        pub const NAMES: &[&str] = &[$($module::$operation::NAME),*];
+
+        /// Performs the operation that the element in the SOAP body asks for.
+        pub(crate) async fn dispatch(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
+            match body.local() {
+                $($module::$operation::NAME => perform::<$module::$operation>(body, context).await,)*
+                other => Err(unknown(other)),
+            }
+        }
+    };
+}
+
+operations! {
+    convert_id::ConvertId,
+    create_folder::CreateFolder,
+    create_item::CreateItem,
+    delete_folder::DeleteFolder,
+    export_items::ExportItems,
+    find_folder::FindFolder,
+    find_item::FindItem,
+    get_attachment::GetAttachment,
+    get_folder::GetFolder,
+    get_item::GetItem,
+    move_folder::MoveFolder,
+    sync_folder_hierarchy::SyncFolderHierarchy,
+    sync_folder_items::SyncFolderItems,
+    update_folder::UpdateFolder,
+    upload_items::UploadItems,
+}
+
+async fn perform<O: Operation>(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
+    if context.header.versioned && context.header.version < O::SINCE {
+        return Err(Fault::code(ResponseCode::ErrorIncorrectSchemaVersion));
+    }
+    let operation = O::decode(body)?;
+    let mut answer = Answer::begin(O::NAME);
+    operation.run(context, &mut answer).await?;
+    Ok(answer.finish())
+}
+
+/// Codes about the version or the request as such make clients try again with other versions, so it is none of those.
+fn unknown(name: &str) -> Fault {
+    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+    Fault::text(ResponseCode::ErrorInvalidOperation, format!("The operation {name} is not available on this server."))
+}
+
+/// Characters of an unknown name that are repeated in the fault.
+const NAME_CHARS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+    use crate::testing::World;
+
+    #[test]
+    fn names_are_sorted_and_unknown_ones_fault() {
+        assert!(NAMES.is_sorted());
+        let answer = World::new().call("<FindPeople/>");
+        assert_eq!((answer.status, answer.codes()), (500, vec!["ErrorInvalidOperation".to_owned()]));
+        assert!(answer.xml.contains("<t:ServerVersionInfo"), "{}", answer.xml);
+    }
+
+    #[test]
+    fn headers_decide_about_the_request() {
+        let world = World::new();
+        let body = "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds>\
+            <t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></GetFolder>";
+        assert_eq!(world.call_at("Exchange1999", body).codes(), ["ErrorInvalidServerVersion"]);
+        world.call_at("Exchange2007_SP1", body).success();
+        let envelope = |header: &str| {
+            format!(
+                "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:t=\"{}\" xmlns=\"{}\"><s:Header>{header}\
+                 </s:Header><s:Body>{body}</s:Body></s:Envelope>",
+                crate::TYPES,
+                crate::MESSAGES
+            )
+        };
+        let impersonate = |address: &str| {
+            format!(
+                "<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>{address}</t:PrimarySmtpAddress>\
+                 </t:ConnectingSID></t:ExchangeImpersonation>"
+            )
+        };
+        for (header, code) in [
+            (String::new(), "NoError"),
+            ("<x xmlns=\"urn:x\"/><t:MailboxCulture>en-US</t:MailboxCulture>".into(), "NoError"),
+            (impersonate("ANN@example.com"), "NoError"),
+            (impersonate("bob@example.com"), "ErrorImpersonateUserDenied"),
+        ] {
+            assert_eq!(world.send(&envelope(&header)).codes(), [code], "{header}");
+        }
+        let must = world.send(&envelope("<x xmlns=\"urn:x\" s:mustUnderstand=\"1\"/>"));
+        assert!(must.status == 500 && must.xml.contains("s:MustUnderstand"), "{}", must.xml);
+        assert_eq!(world.send("<a>").status, 500);
+        assert_eq!(world.send(&envelope("").replace(body, "")).codes(), ["ErrorInvalidRequest"]);
+    }
+}

@@ -1,0 +1,366 @@
+//! `CreateItem`, MS-OXWSCORE 3.1.4.2.
+//!
+//! Messages are delivered to the mailbox of the sender only; a message to anybody else is refused, and not kept, since a
+//! copy among the sent items would say that it was sent.
+
+use engine::ItemView;
+use model::{ItemContent, ItemFlags, Value, tags};
+use xml::Node;
+
+use super::Operation;
+use crate::fields::address;
+use crate::id::{FolderRef, MailboxId};
+use crate::new_item::NewItem;
+use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, item, request};
+
+pub(super) struct CreateItem {
+    disposition: Option<Disposition>,
+    /// Whether the request names what happens to invitations, and whether they are sent.
+    invitations: Option<bool>,
+    folder: Option<Result<FolderRef, Failure>>,
+    items: Vec<Result<NewItem, Failure>>,
+}
+
+/// What is done with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disposition {
+    /// Only stored.
+    Save,
+    /// Only sent.
+    Send,
+    /// Sent, and a copy is stored.
+    SendAndSave,
+}
+
+pub(super) const DISPOSITIONS: &[(&str, Disposition)] = &[
+    ("SaveOnly", Disposition::Save),
+    ("SendOnly", Disposition::Send),
+    ("SendAndSaveCopy", Disposition::SendAndSave),
+];
+const INVITATIONS: &[(&str, bool)] =
+    &[("SendToNone", false), ("SendOnlyToAll", true), ("SendToAllAndSaveCopy", true)];
+
+impl Operation for CreateItem {
+    const NAME: &'static str = "CreateItem";
+
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        let disposition = body.attribute("MessageDisposition");
+        let disposition = disposition
+            .map(|text| request::enumeration(body, text, "MessageDispositionType", DISPOSITIONS))
+            .transpose()?;
+        let invitations = body.attribute("SendMeetingInvitations");
+        let invitations = invitations
+            .map(|text| request::enumeration(body, text, "CalendarItemCreateOrDeleteOperationType", INVITATIONS))
+            .transpose()?;
+        let items = request::batch(request::required(body, "Items")?)?;
+        Ok(Self {
+            disposition,
+            invitations,
+            folder: body.child_local("SavedItemFolderId").map(FolderRef::read_target).transpose()?,
+            items: items.into_iter().map(NewItem::read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        for new in &self.items {
+            let done = match new {
+                Ok(new) => self.create(context, new, answer).await,
+                Err(failure) => Err(failure.clone()),
+            };
+            if let Err(failure) = done {
+                answer.error_with(&failure, |out| out.empty("m:Items"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CreateItem {
+    async fn create(&self, context: &Context<'_>, new: &NewItem, answer: &mut Answer) -> Result<(), Failure> {
+        let sent = new.class.field("message:ToRecipients").is_some();
+        let disposition = match (sent, self.disposition) {
+            (true, Some(disposition)) => disposition,
+            (true, None) => return Err(ResponseCode::ErrorMessageDispositionRequired.into()),
+            (false, _) => Disposition::Save,
+        };
+        let folder = match &self.folder {
+            Some(folder) => folder.as_ref().map_err(Clone::clone)?.clone(),
+            None => FolderRef::own(default_folder(new, disposition)),
+        };
+        let (mailbox, folder) = folder::open(context, &folder).await.map_err(saved_folder)?;
+        let (content, flags) = new.build(context.engine(), mailbox.owner(), disposition == Disposition::Save);
+        if new.class.element == "t:CalendarItem" {
+            let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsRequired)?;
+            if invitations && !content.recipients.is_empty() {
+                return Err(not_sent());
+            }
+        }
+        let sent_copy = match disposition {
+            Disposition::Save => None,
+            Disposition::Send | Disposition::SendAndSave => Some(deliver(context, &content).await?),
+        };
+        let row = match (disposition, sent_copy) {
+            (Disposition::Send, _) => None,
+            (Disposition::Save | Disposition::SendAndSave, Some(copy)) => {
+                Some(mailbox.create_item(folder, copy, flags.with(ItemFlags::READ)).await?)
+            }
+            (Disposition::Save | Disposition::SendAndSave, None) => {
+                Some(mailbox.create_item(folder, content, flags).await?)
+            }
+        };
+        match &row {
+            Some(row) => {
+                let view = ItemView::new(row)?;
+                answer.success(|out| out.scope("m:Items", |out| item::write_id_only(out, mailbox.guid(), view)));
+            }
+            None => answer.success(|out| out.empty("m:Items")),
+        }
+        Ok(())
+    }
+}
+
+/// Where an item of a kind goes when the request does not say.
+const fn default_folder(new: &NewItem, disposition: Disposition) -> &'static str {
+    match (new.class.element.as_bytes(), disposition) {
+        (b"t:CalendarItem", _) => "calendar",
+        (b"t:Contact" | b"t:DistributionList", _) => "contacts",
+        (b"t:Task", _) => "tasks",
+        (_, Disposition::SendAndSave) => "sentitems",
+        (_, Disposition::Save | Disposition::Send) => "drafts",
+    }
+}
+
+fn saved_folder(failure: Failure) -> Failure {
+    if failure.code == ResponseCode::ErrorFolderNotFound {
+        Failure::new(ResponseCode::ErrorSavedItemFolderNotFound)
+    } else {
+        failure
+    }
+}
+
+/// Nothing leaves this server.
+pub(super) fn not_sent() -> Failure {
+    Failure::text(
+        ResponseCode::ErrorInvalidRecipients,
+        "This server delivers to the sender's own mailbox only. The item was not sent and not saved.",
+    )
+}
+
+/// Puts a message into the inbox of the sender, who must be its only recipient. Returns the copy for the sent items.
+async fn deliver(context: &Context<'_>, content: &ItemContent) -> Result<ItemContent, Failure> {
+    let caller = context.caller();
+    if content.recipients.is_empty() {
+        return Err(ResponseCode::ErrorMissingRecipients.into());
+    }
+    let own = |row: &model::Bag| {
+        let address = row.text(&tags::SMTP_ADDRESS).or_else(|| row.text(&tags::EMAIL_ADDRESS));
+        address.is_some_and(|address| address.eq_ignore_ascii_case(&caller.address))
+    };
+    if !content.recipients.iter().all(own) {
+        return Err(not_sent());
+    }
+    let from = content.bag.text(&address::FROM.smtp).or_else(|| content.bag.text(&address::FROM.address));
+    if from.is_some_and(|from| !from.eq_ignore_ascii_case(&caller.address)) {
+        return Err(ResponseCode::ErrorSendAsDenied.into());
+    }
+    let mut sent = content.clone();
+    for keys in [&address::FROM, &address::SENDER] {
+        let name = [(&keys.name, &caller.display_name), (&keys.address, &caller.address), (&keys.smtp, &caller.address)];
+        for (key, text) in name {
+            sent.bag.set(key.clone(), Value::text(text.clone()));
+        }
+        sent.bag.set(keys.kind.clone(), Value::text("SMTP"));
+    }
+    let mut received = sent.clone();
+    received.recipients.retain(|row| row.get(&tags::RECIPIENT_TYPE) != Some(&Value::I32(BCC)));
+    received.bag.remove(&tags::DISPLAY_BCC);
+    for (key, text) in [
+        (&address::RECEIVED_BY.name, &caller.display_name),
+        (&address::RECEIVED_BY.address, &caller.address),
+        (&address::RECEIVED_BY.smtp, &caller.address),
+    ] {
+        received.bag.set(key.clone(), Value::text(text.clone()));
+    }
+    received.bag.set(address::RECEIVED_BY.kind.clone(), Value::text("SMTP"));
+    let mailbox = context.mailbox(&MailboxId::Own).await?;
+    let inbox = mailbox.begin().await?.distinguished("inbox").await?;
+    mailbox.create_item(inbox, received, ItemFlags::default()).await?;
+    Ok(sent)
+}
+
+/// PidTagRecipientType of a blind copy.
+const BCC: i32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+
+    use crate::testing::{Answered, World};
+
+    fn create(world: &World, attributes: &str, items: &str) -> Answered {
+        world.call(&format!("<CreateItem {attributes}><Items>{items}</Items></CreateItem>"))
+    }
+
+    fn get(world: &World, id: &str) -> Answered {
+        world
+            .call(&format!(
+                "<GetItem><ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:AdditionalProperties>\
+                 <t:ExtendedFieldURI DistinguishedPropertySetId=\"PublicStrings\" PropertyName=\"x\" PropertyType=\"StringArray\"/>\
+                 </t:AdditionalProperties></ItemShape><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+            ))
+            .success()
+    }
+
+    #[test]
+    fn a_draft_comes_back_as_it_was_given() {
+        let world = World::new();
+        let made = create(
+            &world,
+            "MessageDisposition=\"SaveOnly\"",
+            "<t:Message><t:ItemClass>IPM.Note.Mine</t:ItemClass><t:Subject>RE: Plan</t:Subject>\
+             <t:Sensitivity>Private</t:Sensitivity><t:Body BodyType=\"HTML\">&lt;p&gt;hi&lt;/p&gt;</t:Body>\
+             <t:Attachments><t:FileAttachment><t:Name>a.txt</t:Name><t:ContentType>text/plain</t:ContentType>\
+             <t:Content>aGVsbG8=</t:Content></t:FileAttachment><t:ItemAttachment><t:Name>inner</t:Name><t:Message>\
+             <t:Subject>Inner</t:Subject></t:Message></t:ItemAttachment></t:Attachments>\
+             <t:Categories><t:String>red</t:String></t:Categories><t:Importance>High</t:Importance>\
+             <t:ExtendedProperty><t:ExtendedFieldURI DistinguishedPropertySetId=\"PublicStrings\" PropertyName=\"x\" \
+             PropertyType=\"StringArray\"/><t:Values><t:Value>1</t:Value><t:Value>2</t:Value></t:Values></t:ExtendedProperty>\
+             <t:Flag><FlagStatus>Flagged</FlagStatus></t:Flag>\
+             <t:ToRecipients><t:Mailbox><t:Name>Bob</t:Name><t:EmailAddress>bob@example.com</t:EmailAddress></t:Mailbox>\
+             </t:ToRecipients><t:IsRead>false</t:IsRead></t:Message>",
+        )
+        .success();
+        let got = get(&world, &made.attributes("ItemId", "Id")[0]);
+        assert_eq!(got.attributes("ItemId", "ChangeKey"), made.attributes("ItemId", "ChangeKey"));
+        for (element, text) in [
+            ("ItemClass", "IPM.Note.Mine"),
+            ("Subject", "RE: Plan"),
+            ("ConversationTopic", "Plan"),
+            ("Sensitivity", "Private"),
+            ("Importance", "High"),
+            ("String", "red"),
+            ("FlagStatus", "Flagged"),
+            ("DisplayTo", "Bob"),
+            ("IsRead", "false"),
+            ("IsDraft", "true"),
+            ("HasAttachments", "true"),
+        ] {
+            assert_eq!(got.text(element), text, "{element}");
+        }
+        assert_eq!(got.texts("Body")[1], "<p>hi</p>");
+        assert_eq!(got.children("Attachments"), ["FileAttachment", "ItemAttachment"]);
+        assert_eq!(got.texts("Value"), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_message_given_whole_stays_so() {
+        let world = World::new();
+        let mime = "Subject: whole\r\nX-Mine: 1\r\n\r\nbody\r\n";
+        let encoded = base64::engine::general_purpose::STANDARD.encode(mime);
+        let made = create(
+            &world,
+            "MessageDisposition=\"SaveOnly\"",
+            &format!(
+                "<t:Message><t:MimeContent>{encoded}</t:MimeContent><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag=\"3591\" \
+                 PropertyType=\"Integer\"/><t:Value>1</t:Value></t:ExtendedProperty></t:Message>"
+            ),
+        )
+        .success();
+        let id = made.attributes("ItemId", "Id").remove(0);
+        let got = world.call(&format!(
+            "<GetItem><ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>\
+             </ItemShape><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+        ));
+        let got = got.success();
+        assert_eq!(got.text("MimeContent"), encoded);
+        assert_eq!((got.text("IsRead"), got.text("IsDraft")), ("true".into(), "false".into()));
+    }
+
+    #[test]
+    fn each_kind_goes_to_its_folder() {
+        let world = World::new();
+        for (item, folder) in [
+            ("<t:Item><t:Subject>x</t:Subject></t:Item>", "drafts"),
+            (
+                "<t:CalendarItem><t:Subject>x</t:Subject><t:Start>2024-01-01T10:00:00Z</t:Start>\
+                 <t:End>2024-01-01T11:30:00Z</t:End><t:Location>here</t:Location></t:CalendarItem>",
+                "calendar",
+            ),
+            (
+                "<t:Contact><t:GivenName>Ann</t:GivenName><t:EmailAddresses><t:Entry Key=\"EmailAddress1\">a@example.com</t:Entry>\
+                 </t:EmailAddresses><t:PhysicalAddresses><t:Entry Key=\"Home\"><t:City>Rome</t:City></t:Entry></t:PhysicalAddresses>\
+                 <t:PhoneNumbers><t:Entry Key=\"MobilePhone\">1</t:Entry></t:PhoneNumbers><t:Surname>Lee</t:Surname></t:Contact>",
+                "contacts",
+            ),
+            ("<t:Task><t:Subject>x</t:Subject><t:Status>Completed</t:Status></t:Task>", "tasks"),
+        ] {
+            let made = create(&world, "MessageDisposition=\"SaveOnly\" SendMeetingInvitations=\"SendToNone\"", item);
+            let id = made.success().attributes("ItemId", "Id").remove(0);
+            let got = get(&world, &id);
+            assert_eq!(got.attributes("ParentFolderId", "Id"), [world.folder_id(folder)], "{item}");
+            match folder {
+                "calendar" => assert_eq!((got.text("Duration"), got.texts("EmailAddress")[0].clone()), ("PT1H30M".into(), "ann@example.com".into())),
+                "contacts" => assert_eq!((got.text("DisplayName"), got.text("City")), ("Ann Lee".into(), "Rome".into())),
+                "tasks" => assert_eq!((got.text("PercentComplete"), got.text("IsComplete")), ("100".into(), "true".into())),
+                _ => assert_eq!(got.text("ItemClass"), "IPM.Note"),
+            }
+        }
+    }
+
+    #[test]
+    fn sending_reaches_the_sender_and_nobody_else() {
+        let world = World::new();
+        let to = |address: &str| {
+            format!(
+                "<t:Message><t:Subject>x</t:Subject><t:ToRecipients><t:Mailbox><t:EmailAddress>{address}</t:EmailAddress>\
+                 </t:Mailbox></t:ToRecipients></t:Message>"
+            )
+        };
+        let count = |folder: &str| {
+            let view = async { world.mailbox().begin().await.unwrap().collection(world.folder(folder)).await.unwrap().items };
+            crate::testing::block_on(view)
+        };
+        let own = create(&world, "MessageDisposition=\"SendAndSaveCopy\"", &to("ann@example.com")).success();
+        let got = get(&world, &own.attributes("ItemId", "Id")[0]);
+        assert_eq!((got.text("IsDraft"), got.attributes("ParentFolderId", "Id")), ("false".into(), vec![world.folder_id("sentitems")]));
+        assert_eq!((count("inbox"), count("sentitems")), (1, 1));
+        create(&world, "MessageDisposition=\"SendOnly\"", &to("ann@example.com")).success();
+        assert_eq!((count("inbox"), count("sentitems")), (2, 1));
+        let other = create(&world, "MessageDisposition=\"SendAndSaveCopy\"", &to("bob@example.com")).valid();
+        assert_eq!(other.codes(), ["ErrorInvalidRecipients"]);
+        assert_eq!((count("inbox"), count("sentitems")), (2, 1));
+    }
+
+    #[test]
+    fn wrong_items_fail_alone() {
+        let world = World::new();
+        let save = "MessageDisposition=\"SaveOnly\"";
+        let answer = create(
+            &world,
+            save,
+            "<t:Message><t:Size>1</t:Size></t:Message><t:Message><t:Subject>good</t:Subject></t:Message>\
+             <t:Message><t:MimeContent>?</t:MimeContent></t:Message><t:AcceptItem/><t:Message><t:Importance>Huge</t:Importance>\
+             </t:Message><t:Message><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag=\"0x0FFF\" PropertyType=\"Binary\"/>\
+             <t:Value>AA==</t:Value></t:ExtendedProperty></t:Message>",
+        )
+        .valid();
+        assert_eq!(
+            answer.codes(),
+            [
+                "ErrorInvalidPropertySet",
+                "NoError",
+                "ErrorMimeContentInvalidBase64String",
+                "ErrorInvalidOperation",
+                "ErrorInvalidValueForProperty",
+                "ErrorInvalidPropertySet"
+            ]
+        );
+        let none = create(&world, "", "<t:Message/>").valid();
+        assert_eq!(none.codes(), ["ErrorMessageDispositionRequired"]);
+        let nowhere = world.call(
+            "<CreateItem MessageDisposition=\"SaveOnly\"><SavedItemFolderId><t:DistinguishedFolderId Id=\"archive\"/>\
+             </SavedItemFolderId><Items><t:Message/></Items></CreateItem>",
+        );
+        assert_eq!(nowhere.codes(), ["ErrorSavedItemFolderNotFound"]);
+    }
+}

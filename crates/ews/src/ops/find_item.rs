@@ -1,0 +1,413 @@
+//! `FindItem`, MS-OXWSSRCH 3.1.4.2.
+//!
+//! Recurring appointments are not expanded in a calendar view: it shows single ones and masters.
+
+use engine::{ItemView, Query, SyncScope};
+use model::{Comparison, Operand, Order, Predicate, SortKey, Time, Value, limits, lids};
+use xml::{Node, Writer};
+
+use super::Operation;
+use crate::context::Views;
+use crate::id::FolderRef;
+use crate::item::Item;
+use crate::restriction::{self, Subject};
+use crate::shape::{ItemShape, ItemWriter, Purpose};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request};
+
+pub(super) struct FindItem {
+    shape: ItemShape,
+    page: Page,
+    /// What is wrong with the question; every folder then fails with it.
+    query: Result<Query, Failure>,
+    folders: Vec<Result<FolderRef, Failure>>,
+}
+
+/// Which part of the hits is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// All.
+    All,
+    /// From an offset on, counted from the start or from the end.
+    Indexed {
+        /// Hits to pass over.
+        offset: usize,
+        /// Whether they are counted from the end.
+        from_end: bool,
+        /// Hits to return at most.
+        max: usize,
+    },
+    /// From a fraction of all on.
+    Fractional {
+        /// Numerator.
+        numerator: usize,
+        /// Denominator, not 0.
+        denominator: usize,
+        /// Hits to return at most.
+        max: usize,
+    },
+    /// The first so many.
+    First(usize),
+}
+
+/// Hits in one answer.
+const ENTRIES_MAX: usize = limits::BATCH_IDS_MAX;
+
+impl Page {
+    /// Reads the page element of a Find request, whose name ends in `kind` (`ItemView` or `FolderView`). The outer
+    /// error is a fault, the inner one of its numbers.
+    pub(super) fn read(body: Node<'_>, kind: &str) -> Result<Result<Self, Failure>, Fault> {
+        let max = |node: Node<'_>| {
+            let max = request::integer_attribute(node, "MaxEntriesReturned", i32::MIN, i32::MAX)?;
+            Ok::<_, Fault>(max.map_or(Some(ENTRIES_MAX), |max| usize::try_from(max).ok().filter(|max| *max > 0)))
+        };
+        let number = |node: Node<'_>, name: &str| {
+            request::attribute(node, name)?;
+            let number = request::integer_attribute(node, name, i32::MIN, i32::MAX)?;
+            Ok::<_, Fault>(number.and_then(|number| usize::try_from(number).ok()))
+        };
+        if let Some(node) = body.child_local(&format!("IndexedPage{kind}")) {
+            const BASES: &[(&str, bool)] = &[("Beginning", false), ("End", true)];
+            let base = request::attribute(node, "BasePoint")?;
+            let from_end = request::enumeration(node, base, "IndexBasePointType", BASES)?;
+            return Ok(match (number(node, "Offset")?, max(node)?) {
+                (Some(offset), Some(max)) => Ok(Self::Indexed { offset, from_end, max: max.min(ENTRIES_MAX) }),
+                _ => Err(ResponseCode::ErrorInvalidIndexedPagingParameters.into()),
+            });
+        }
+        if let Some(node) = body.child_local(&format!("FractionalPage{kind}")) {
+            return Ok(match (number(node, "Numerator")?, number(node, "Denominator")?, max(node)?) {
+                (Some(numerator), Some(denominator), Some(max)) if denominator > 0 && numerator <= denominator => {
+                    Ok(Self::Fractional { numerator, denominator, max: max.min(ENTRIES_MAX) })
+                }
+                _ => Err(ResponseCode::ErrorInvalidFractionalPagingParameters.into()),
+            });
+        }
+        Ok(Ok(Self::All))
+    }
+
+    /// The first hit and the number of hits, out of `total`.
+    pub(super) fn range(self, total: usize) -> (usize, usize) {
+        match self {
+            Self::All => (0, ENTRIES_MAX),
+            Self::First(max) => (0, max),
+            Self::Indexed { offset, from_end: false, max } => (offset.min(total), max),
+            Self::Indexed { offset, from_end: true, max } => {
+                let end = total.saturating_sub(offset);
+                let start = end.saturating_sub(max);
+                (start, end - start)
+            }
+            Self::Fractional { numerator, denominator, max } => {
+                let start = (total as u128 * numerator as u128 / denominator as u128) as usize;
+                (start.min(total), max)
+            }
+        }
+    }
+
+    /// Whether the number of all hits has to be known to find the first one.
+    const fn needs_total(self) -> bool {
+        matches!(self, Self::Fractional { .. } | Self::Indexed { from_end: true, .. })
+    }
+
+    /// Writes the attributes of the answer, `returned` hits from `start` on.
+    pub(super) fn write(self, out: &mut Writer, start: usize, returned: usize, total: usize) {
+        let end = start + returned;
+        let last = match self {
+            Self::Indexed { offset, from_end: true, .. } => {
+                out.attribute_display("IndexedPagingOffset", offset + returned);
+                start == 0
+            }
+            Self::Indexed { .. } => {
+                out.attribute_display("IndexedPagingOffset", end);
+                end >= total
+            }
+            Self::Fractional { .. } => {
+                out.attribute_display("NumeratorOffset", end);
+                out.attribute_display("AbsoluteDenominator", total);
+                end >= total
+            }
+            Self::All | Self::First(_) => end >= total,
+        };
+        out.attribute_display("TotalItemsInView", total);
+        out.attribute("IncludesLastItemInRange", if last { "true" } else { "false" });
+    }
+}
+
+impl Operation for FindItem {
+    const NAME: &'static str = "FindItem";
+
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        const TRAVERSALS: &[(&str, Option<SyncScope>)] = &[
+            ("Shallow", Some(SyncScope::Normal)),
+            ("Associated", Some(SyncScope::Associated)),
+            ("SoftDeleted", None),
+        ];
+        let traversal = request::attribute(body, "Traversal")?;
+        let scope = request::enumeration(body, traversal, "ItemQueryTraversalType", TRAVERSALS)?;
+        let (page, query) = match read_query(body, scope)? {
+            Ok((page, query)) => (page, Ok(query)),
+            Err(failure) => (Page::All, Err(failure)),
+        };
+        Ok(Self {
+            shape: ItemShape::read(request::required(body, "ItemShape")?)?,
+            page,
+            query,
+            folders: FolderRef::read_batch(request::required(body, "ParentFolderIds")?)?,
+        })
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        let mut views = Views::default();
+        let mut writer = ItemWriter::new(&self.shape, Purpose::List, &context.header);
+        for folder in &self.folders {
+            let ready = self.query.as_ref().map_err(Clone::clone);
+            let ready = ready.and_then(|query| self.shape.check(Purpose::List).map(|()| query));
+            let ready = ready.and_then(|query| folder.as_ref().map(|folder| (query, folder)).map_err(Clone::clone));
+            let done = match ready {
+                Ok((query, folder)) => find(context, &mut views, &mut writer, (self.page, query), folder, answer).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = done {
+                answer.error(&failure);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_query(body: Node<'_>, scope: Option<SyncScope>) -> Result<Result<(Page, Query), Failure>, Fault> {
+    let refused = |text: &'static str| Ok(Err(Failure::text(ResponseCode::ErrorUnsupportedQueryFilter, text)));
+    let Some(scope) = scope else { return refused("Soft-deleted items are found in the Recoverable Items folders.") };
+    for (name, text) in [
+        ("GroupBy", "Grouping is not available on this server."),
+        ("DistinguishedGroupBy", "Grouping is not available on this server."),
+        ("SeekToConditionPageItemView", "Seeking to a condition is not available on this server."),
+        ("QueryString", "Query strings are not available on this server; use a restriction."),
+    ] {
+        if body.child_local(name).is_some_and(|node| node.children().next().is_some() || !node.text().trim().is_empty()) {
+            return refused(text);
+        }
+    }
+    let subject = if scope == SyncScope::Associated { Subject::Associated } else { Subject::Items };
+    let predicate = match body.child_local("Restriction") {
+        Some(node) => restriction::read(node, subject)?,
+        None => Ok(Predicate::True),
+    };
+    let sort = match body.child_local("SortOrder") {
+        Some(node) => restriction::read_sort(node)?,
+        None => Ok(Vec::new()),
+    };
+    let mut page = Page::read(body, "ItemView")?;
+    let (mut predicate, mut sort) = match (predicate, sort) {
+        (Ok(predicate), Ok(sort)) => (predicate, sort),
+        (Err(failure), _) | (_, Err(failure)) => return Ok(Err(failure)),
+    };
+    if let Some(view) = body.child_local("CalendarView") {
+        let time = |name: &str| {
+            let text = request::attribute(view, name)?;
+            let wrong = |_| Fault::value(view, text, "xs:dateTime", "The string is not a valid DateTime value.");
+            text.parse::<Time>().map_err(wrong)
+        };
+        predicate = within(predicate, time("StartDate")?, time("EndDate")?);
+        sort = vec![SortKey { key: lids::START_WHOLE, order: Order::Ascending }];
+        let max = request::integer_attribute(view, "MaxEntriesReturned", 1, i32::MAX)?;
+        page = Ok(Page::First(max.and_then(|max| usize::try_from(max).ok()).unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX)));
+    }
+    Ok(page.map(|page| (page, Query { predicate, sort, offset: 0, limit: 0, scope })))
+}
+
+/// A condition, and to lie at least partly between two times.
+fn within(predicate: Predicate, start: Time, end: Time) -> Predicate {
+    let compare = |key, how, time| Predicate::Compare {
+        left: Operand::Key(key),
+        how,
+        right: Operand::Constant(Value::Time(time)),
+        ignore_case: false,
+    };
+    Predicate::And(vec![
+        predicate,
+        compare(lids::START_WHOLE, Comparison::Less, end),
+        Predicate::Or(vec![
+            compare(lids::END_WHOLE, Comparison::Greater, start),
+            compare(lids::START_WHOLE, Comparison::GreaterOrEqual, start),
+        ]),
+    ])
+}
+
+async fn find(
+    context: &Context<'_>,
+    views: &mut Views,
+    writer: &mut ItemWriter<'_>,
+    (page, query): (Page, &Query),
+    folder: &FolderRef,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let (mailbox, view) = views.get(context, &folder.mailbox).await?;
+    let guid = mailbox.guid();
+    let folder = folder::resolve(view, &folder.target).await?;
+    // The order of birth is that of the domain, newest first; the other direction is the same read from the end.
+    let birth = restriction::order_of_birth(&query.sort);
+    let sort = if birth.is_some() { Vec::new() } else { query.sort.clone() };
+    let mut query = Query { sort, ..query.clone() };
+    let total = if page.needs_total() || birth == Some(Order::Ascending) {
+        view.find(folder, &query).await?.total
+    } else {
+        usize::MAX
+    };
+    let (start, limit) = page.range(total);
+    let backwards = birth == Some(Order::Ascending);
+    if backwards {
+        let end = total.saturating_sub(start);
+        query.offset = end.saturating_sub(limit);
+        query.limit = end - query.offset;
+    } else {
+        (query.offset, query.limit) = (start, limit);
+    }
+    let mut found = view.find(folder, &query).await?;
+    if backwards {
+        found.rows.reverse();
+    }
+    let mut rows = Vec::with_capacity(found.rows.len());
+    for row in &found.rows {
+        rows.push(ItemView::new(row)?);
+    }
+    answer.success(|out| {
+        out.start("m:RootFolder");
+        page.write(out, start.min(found.total), rows.len(), found.total);
+        out.scope("t:Items", |out| {
+            for row in rows {
+                writer.write(out, &Item::of_row(guid, row));
+            }
+        });
+        out.end();
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Value, tags};
+
+    use crate::testing::{Answered, World};
+
+    fn find(world: &World, traversal: &str, middle: &str) -> Answered {
+        world.call(&format!(
+            "<FindItem Traversal=\"{traversal}\"><ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>\
+             <t:FieldURI FieldURI=\"item:Subject\"/></t:AdditionalProperties></ItemShape>{middle}<ParentFolderIds>\
+             <t:DistinguishedFolderId Id=\"inbox\"/></ParentFolderIds></FindItem>"
+        ))
+    }
+
+    fn world() -> World {
+        let world = World::new();
+        for subject in ["c", "a", "e", "b", "d"] {
+            world.message("inbox", subject);
+        }
+        world
+    }
+
+    const BY_SUBJECT: &str =
+        "<SortOrder><t:FieldOrder Order=\"Ascending\"><t:FieldURI FieldURI=\"item:Subject\"/></t:FieldOrder></SortOrder>";
+
+    fn by_number(order: &str) -> String {
+        format!(
+            "<SortOrder><t:FieldOrder Order=\"{order}\"><t:ExtendedFieldURI PropertyTag=\"0x0E23\" PropertyType=\"Integer\"/>\
+             </t:FieldOrder></SortOrder>"
+        )
+    }
+
+    fn indexed(max: usize, offset: usize, base: &str) -> String {
+        format!("<IndexedPageItemView MaxEntriesReturned=\"{max}\" Offset=\"{offset}\" BasePoint=\"{base}\"/>")
+    }
+
+    #[test]
+    fn orders_and_pages() {
+        let world = world();
+        for (middle, subjects, last, next) in [
+            (String::new(), "d b e a c", "true", ""),
+            (BY_SUBJECT.to_owned(), "a b c d e", "true", ""),
+            (by_number("Ascending"), "c a e b d", "true", ""),
+            (by_number("Descending"), "d b e a c", "true", ""),
+            (indexed(2, 1, "Beginning") + &by_number("Ascending"), "a e", "false", "3"),
+            (indexed(2, 0, "Beginning") + BY_SUBJECT, "a b", "false", "2"),
+            (indexed(2, 4, "Beginning") + BY_SUBJECT, "e", "true", "5"),
+            (indexed(2, 9, "Beginning") + BY_SUBJECT, "", "true", "5"),
+            (indexed(2, 0, "End") + BY_SUBJECT, "d e", "false", "2"),
+            (indexed(2, 4, "End") + BY_SUBJECT, "a", "true", "5"),
+            (
+                format!("<FractionalPageItemView MaxEntriesReturned=\"2\" Numerator=\"1\" Denominator=\"2\"/>{BY_SUBJECT}"),
+                "c d",
+                "false",
+                "",
+            ),
+        ] {
+            let answer = find(&world, "Shallow", &middle).success();
+            assert_eq!(answer.texts("Subject").join(" "), subjects, "{middle}");
+            assert_eq!(answer.attributes("RootFolder", "IncludesLastItemInRange"), [last], "{middle}");
+            assert_eq!(answer.attributes("RootFolder", "TotalItemsInView"), ["5"], "{middle}");
+            assert_eq!(answer.attributes("RootFolder", "IndexedPagingOffset"), [next], "{middle}");
+        }
+    }
+
+    #[test]
+    fn conditions_and_associated_items() {
+        let world = world();
+        let content = model::ItemContent {
+            bag: [(tags::SUBJECT, Value::text("hidden"))].into_iter().collect(),
+            ..model::ItemContent::default()
+        };
+        world.content("inbox", content, model::ItemFlags::ASSOCIATED);
+        let condition = "<Restriction><t:IsGreaterThan><t:FieldURI FieldURI=\"item:Subject\"/><t:FieldURIOrConstant>\
+            <t:Constant Value=\"c\"/></t:FieldURIOrConstant></t:IsGreaterThan></Restriction>";
+        let answer = find(&world, "Shallow", &format!("{condition}{BY_SUBJECT}")).success();
+        assert_eq!(answer.texts("Subject"), ["d", "e"]);
+        assert_eq!(find(&world, "Associated", "").success().texts("Subject"), ["hidden"]);
+    }
+
+    #[test]
+    fn what_cannot_be_found_is_refused() {
+        let world = world();
+        for (middle, code) in [
+            (indexed(0, 0, "Beginning"), "ErrorInvalidIndexedPagingParameters"),
+            (indexed(1, 0, "Middle"), "ErrorSchemaValidation"),
+            (
+                "<FractionalPageItemView Numerator=\"2\" Denominator=\"1\"/>".into(),
+                "ErrorInvalidFractionalPagingParameters",
+            ),
+            (BY_SUBJECT.replace("item:Subject", "item:Body"), "ErrorUnsupportedPathForSortGroup"),
+            (
+                "<GroupBy Order=\"Ascending\"><t:FieldURI FieldURI=\"item:Subject\"/></GroupBy>".into(),
+                "ErrorUnsupportedQueryFilter",
+            ),
+        ] {
+            assert_eq!(find(&world, "Shallow", &middle).codes(), [code], "{middle}");
+        }
+        assert_eq!(find(&world, "Deep", "").status, 500);
+    }
+
+    #[test]
+    fn a_calendar_view_shows_what_overlaps() {
+        let world = World::new();
+        for (subject, start, end) in [
+            ("before", "2024-01-01T10:00:00Z", "2024-01-01T11:00:00Z"),
+            ("into", "2024-01-01T23:00:00Z", "2024-01-02T01:00:00Z"),
+            ("inside", "2024-01-02T10:00:00Z", "2024-01-02T11:00:00Z"),
+            ("after", "2024-01-03T00:00:00Z", "2024-01-03T01:00:00Z"),
+        ] {
+            world.item(
+                "calendar",
+                &[
+                    (tags::MESSAGE_CLASS, Value::text("IPM.Appointment")),
+                    (tags::SUBJECT, Value::text(subject)),
+                    (model::lids::START_WHOLE, Value::Time(start.parse().unwrap())),
+                    (model::lids::END_WHOLE, Value::Time(end.parse().unwrap())),
+                ],
+            );
+        }
+        let answer = world.call(
+            "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape>\
+             <CalendarView StartDate=\"2024-01-02T00:00:00Z\" EndDate=\"2024-01-03T00:00:00Z\"/><ParentFolderIds>\
+             <t:DistinguishedFolderId Id=\"calendar\"/></ParentFolderIds></FindItem>",
+        );
+        assert_eq!(answer.success().texts("Subject"), ["into", "inside"]);
+    }
+}

@@ -1,0 +1,162 @@
+//! `GetItem`, MS-OXWSCORE 3.1.4.4.
+
+use engine::ItemView;
+use xml::Node;
+
+use super::Operation;
+use crate::context::Views;
+use crate::id::ItemRef;
+use crate::shape::{ItemShape, ItemWriter, Purpose};
+use crate::{Answer, Context, Failure, Fault, request};
+
+pub(super) struct GetItem {
+    shape: ItemShape,
+    ids: Vec<Result<ItemRef, Failure>>,
+}
+
+impl Operation for GetItem {
+    const NAME: &'static str = "GetItem";
+
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        let shape = ItemShape::read(request::required(body, "ItemShape")?)?;
+        Ok(Self { shape, ids: ItemRef::read_batch(request::required(body, "ItemIds")?)? })
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        let mut views = Views::default();
+        let mut writer = ItemWriter::new(&self.shape, Purpose::Get, &context.header);
+        for id in self.ids {
+            let id = id.and_then(|id| self.shape.check(Purpose::Get).map(|()| id));
+            let done = match id {
+                Ok(id) => write(context, &mut views, &mut writer, &id, answer).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = done {
+                answer.error_with(&failure, |out| out.empty("m:Items"));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn write(
+    context: &Context<'_>,
+    views: &mut Views,
+    writer: &mut ItemWriter<'_>,
+    id: &ItemRef,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let (mailbox, view) = views.get(context, &id.mailbox).await?;
+    let row = view.item(id.item).await?;
+    let item = writer.load(mailbox.guid(), view, ItemView::new(&row)?).await?;
+    answer.success(|out| out.scope("m:Items", |out| writer.write(out, &item)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ItemFlags, Value, lids, tags};
+
+    use crate::testing::{Answered, World};
+
+    fn ask(world: &World, shape: &str, ids: &[&str]) -> Answered {
+        let ids: String = ids.iter().map(|id| format!("<t:ItemId Id=\"{id}\"/>")).collect();
+        world.call(&format!("<GetItem><ItemShape>{shape}</ItemShape><ItemIds>{ids}</ItemIds></GetItem>"))
+    }
+
+    const MIME: &str = "From: Bob <bob@example.com>\r\nTo: Ann <ann@example.com>, \"C, D\" <cd@example.com>\r\n\
+        Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nDate: Mon, 06 May 2024 07:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n\
+        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
+        --b\r\nContent-Type: text/plain; name=a.txt\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nfile\r\n--b--\r\n";
+
+    pub(crate) fn mail(world: &World) -> (String, String) {
+        let import = content::message::Import { received: None, now: "2024-05-06T07:08:09Z".parse().unwrap() };
+        let content = content::message::parse(MIME.as_bytes().to_vec().into(), &import);
+        world.content("inbox", content, ItemFlags::READ)
+    }
+
+    #[test]
+    fn a_mail_in_each_shape() {
+        let world = World::new();
+        let (id, key) = mail(&world);
+        let only = ask(&world, "<t:BaseShape>IdOnly</t:BaseShape>", &[&id]).success();
+        assert_eq!(only.children("Message"), ["ItemId"]);
+        assert_eq!(only.attributes("ItemId", "ChangeKey"), [key]);
+        let default = ask(&world, "<t:BaseShape>Default</t:BaseShape>", &[&id]).success();
+        assert_eq!(default.text("Subject"), "Grüße");
+        assert_eq!(default.texts("Body")[1].trim(), "hello");
+        assert_eq!(default.texts("EmailAddress"), ["ann@example.com", "cd@example.com", "bob@example.com"]);
+        let all = ask(&world, "<t:BaseShape>AllProperties</t:BaseShape>", &[&id]).success();
+        assert_eq!(all.text("IsRead"), "true");
+        assert_eq!(all.attributes("InternetMessageHeader", "HeaderName")[0], "From");
+        assert!(!all.xml.contains("MimeContent"));
+        let mime = ask(&world, "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>", &[&id]);
+        let mime = mime.success();
+        assert_eq!(mime.children("Message"), ["MimeContent", "ItemId"]);
+    }
+
+    #[test]
+    fn every_class_is_valid_in_every_shape_and_version() {
+        let world = World::new();
+        let time = Value::Time("2024-05-07T10:00:00Z".parse().unwrap());
+        for class in [
+            "IPM.Note",
+            "IPM.Appointment",
+            "IPM.Contact",
+            "IPM.DistList",
+            "IPM.Task",
+            "IPM.Post",
+            "IPM.Schedule.Meeting.Request",
+            "IPM.Schedule.Meeting.Resp.Neg",
+            "IPM.Schedule.Meeting.Canceled",
+            "IPM.Schedule.Meeting.Other",
+            "IPM.Activity",
+        ] {
+            let (id, _) = world.item(
+                "inbox",
+                &[
+                    (tags::MESSAGE_CLASS, Value::text(class)),
+                    (tags::SUBJECT, Value::text("s")),
+                    (tags::BODY, Value::text("b")),
+                    (tags::DISPLAY_NAME, Value::text("Ann")),
+                    (lids::START_WHOLE, time.clone()),
+                    (lids::END_WHOLE, time.clone()),
+                    (lids::LOCATION, Value::text("here")),
+                    (tags::SENT_REPRESENTING_NAME, Value::text("Bob")),
+                    (tags::SENDER_NAME, Value::text("Bob")),
+                    (tags::CONVERSATION_TOPIC, Value::text("s")),
+                    (tags::CONVERSATION_INDEX, Value::binary(vec![1])),
+                    (tags::FLAG_STATUS, Value::I32(2)),
+                    (model::PropertyKey::Tag(0x3a08), Value::text("1")),
+                    (model::PropertyKey::Tag(0x3a59), Value::text("Rome")),
+                    (model::PropertyKey::Lid(model::sets::ADDRESS, 0x8083), Value::text("c@example.com")),
+                    (model::PropertyKey::Lid(model::sets::TASK, 0x8102), Value::F64(0.5)),
+                ],
+            );
+            let shape = "<t:BaseShape>AllProperties</t:BaseShape><t:AdditionalProperties>\
+                <t:FieldURI FieldURI=\"item:TextBody\"/><t:FieldURI FieldURI=\"item:UniqueBody\"/>\
+                <t:FieldURI FieldURI=\"persona:PersonaId\"/>\
+                <t:ExtendedFieldURI PropertyTag=\"0x0E23\" PropertyType=\"Integer\"/>\
+                <t:ExtendedFieldURI PropertyTag=\"26\" PropertyType=\"String\"/>\
+                <t:ExtendedFieldURI DistinguishedPropertySetId=\"Appointment\" PropertyId=\"33293\" PropertyType=\"SystemTime\"/>\
+                </t:AdditionalProperties>";
+            let answer = ask(&world, shape, &[&id]).success();
+            assert!(answer.texts("Value").contains(&class.to_owned()), "{}", answer.xml);
+            ask(&world, "<t:BaseShape>Default</t:BaseShape>", &[&id]).success();
+        }
+    }
+
+    #[test]
+    fn items_fail_alone() {
+        let world = World::new();
+        let (id, _) = world.message("inbox", "a");
+        let other = crate::id::item_id(world.caller.mailbox_guid, world.folder("inbox"), model::ItemId(99_999));
+        let nobody = crate::id::item_id(model::Guid::NIL, world.folder("inbox"), model::ItemId(1));
+        let answer = ask(&world, "<t:BaseShape>Default</t:BaseShape>", &["AAMk=", &other, &id, &nobody, ""]).valid();
+        assert_eq!(
+            answer.codes(),
+            ["ErrorInvalidIdMalformed", "ErrorItemNotFound", "NoError", "ErrorNonExistentMailbox", "ErrorInvalidIdEmpty"]
+        );
+        assert_eq!(answer.texts("MessageText")[2], "No mailbox with such guid.");
+    }
+}

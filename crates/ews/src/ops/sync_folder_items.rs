@@ -1,0 +1,228 @@
+//! `SyncFolderItems`, MS-OXWSSYNC 3.1.4.2.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engine::{ItemSyncChange, ItemView, SyncItems, SyncScope};
+use model::limits;
+use xml::{Node, Writer};
+
+use super::Operation;
+use crate::id::{self, FolderRef, ItemRef};
+use crate::item::Item;
+use crate::shape::{ItemShape, ItemWriter, Purpose};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
+
+pub(super) struct SyncFolderItems {
+    shape: ItemShape,
+    folder: Result<FolderRef, Failure>,
+    state: Result<Option<Vec<u8>>, Failure>,
+    ignore: Result<Vec<ItemRef>, Failure>,
+    limit: u32,
+    scope: SyncScope,
+}
+
+const SCOPES: &[(&str, SyncScope)] =
+    &[("NormalItems", SyncScope::Normal), ("NormalAndAssociatedItems", SyncScope::NormalAndAssociated)];
+
+/// Bytes of a state that a client may send.
+const STATE_BYTES_MAX: usize = 4 << 20;
+
+/// Reads a `SyncState`: missing and empty mean a first sync.
+pub(super) fn read_state(node: Option<Node<'_>>) -> Result<Option<Vec<u8>>, Failure> {
+    let text = node.map(|node| node.text()).unwrap_or_default();
+    let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).take(STATE_BYTES_MAX).collect();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    STANDARD.decode(text).map(Some).map_err(|_| ResponseCode::ErrorInvalidSyncStateData.into())
+}
+
+/// Reads the ids to ignore. Their change keys are not looked at, and what is no id of an item here is nothing to ignore.
+fn read_ignore(node: Option<Node<'_>>) -> Result<Result<Vec<ItemRef>, Failure>, Fault> {
+    let Some(node) = node else { return Ok(Ok(Vec::new())) };
+    if node.children().next().is_none() {
+        return Ok(Ok(Vec::new()));
+    }
+    let mut ids = Vec::new();
+    for child in request::batch(node)? {
+        let parsed = id::parse(request::attribute(child, "Id")?);
+        match parsed {
+            Ok(parsed) => {
+                if let mapi::entry_id::EntryId::Message { folder, item, .. } = parsed.entry {
+                    let key = id::ChangeKey::Absent;
+                    ids.push(ItemRef { mailbox: parsed.mailbox, folder, item, key, text: String::new() });
+                }
+            }
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+    Ok(Ok(ids))
+}
+
+impl Operation for SyncFolderItems {
+    const NAME: &'static str = "SyncFolderItems";
+
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        let maximum = request::integer(request::required(body, "MaxChangesReturned")?, 1, limits::SYNC_CHANGES_MAX as i32)?;
+        let scope = body.child_local("SyncScope");
+        let scope = scope.map(|scope| request::enumeration(scope, &scope.text(), "SyncFolderItemsScopeType", SCOPES));
+        Ok(Self {
+            shape: ItemShape::read(request::required(body, "ItemShape")?)?,
+            folder: FolderRef::read_target(request::required(body, "SyncFolderId")?)?,
+            state: read_state(body.child_local("SyncState")),
+            ignore: read_ignore(body.child_local("Ignore"))?,
+            limit: maximum.cast_unsigned(),
+            scope: scope.transpose()?.unwrap_or(SyncScope::Normal),
+        })
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        if let Err(failure) = self.write(context, answer).await {
+            answer.error_with(&failure.of_sync(), |out| {
+                out.empty("m:SyncState");
+                out.element("m:IncludesLastItemInRange", "true");
+            });
+        }
+        Ok(())
+    }
+}
+
+impl SyncFolderItems {
+    async fn write(&self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Failure> {
+        self.shape.check(Purpose::List)?;
+        let folder_ref = self.folder.as_ref().map_err(Clone::clone)?;
+        let (mailbox, folder) = folder::open(context, folder_ref).await?;
+        let state = self.state.as_ref().map_err(Clone::clone)?;
+        let ignore = self.ignore.as_ref().map_err(Clone::clone)?;
+        let ignore: Vec<_> = ignore.iter().map(|id| id.item).collect();
+        let ask = SyncItems {
+            folder,
+            state: state.as_deref(),
+            ignore: &ignore,
+            limit: self.limit,
+            scope: self.scope,
+            bag: true,
+        };
+        let page = mailbox.sync_items(ask).await?;
+        let guid = mailbox.guid();
+        let mut writer = ItemWriter::new(&self.shape, Purpose::List, &context.header);
+        // Damaged rows show before the first byte, so that no answer is cut.
+        for change in &page.changes {
+            if let ItemSyncChange::Create(row) | ItemSyncChange::Update(row) = change {
+                ItemView::new(row)?;
+            }
+        }
+        answer.success(|out| {
+            out.scope("m:SyncState", |out| out.base64(&page.state));
+            out.element("m:IncludesLastItemInRange", if page.last { "true" } else { "false" });
+            out.scope("m:Changes", |out| {
+                for change in &page.changes {
+                    match change {
+                        ItemSyncChange::Create(row) => write_item(out, "t:Create", &mut writer, guid, ItemView::new(row)),
+                        ItemSyncChange::Update(row) => write_item(out, "t:Update", &mut writer, guid, ItemView::new(row)),
+                        ItemSyncChange::Delete(item) => out.scope("t:Delete", |out| {
+                            let id = id::item_id(guid, folder, *item);
+                            id::write(out, "t:ItemId", &id, Some(&id::bare_change_key(class::of_item("IPM.Note").object_type)));
+                        }),
+                        ItemSyncChange::ReadFlag { item, seq, read } => out.scope("t:ReadFlagChange", |out| {
+                            let key = id::change_key(class::of_item("IPM.Note").object_type, guid, *seq);
+                            id::write(out, "t:ItemId", &id::item_id(guid, folder, *item), Some(&key));
+                            out.element("t:IsRead", if *read { "true" } else { "false" });
+                        }),
+                    }
+                }
+            });
+        });
+        Ok(())
+    }
+}
+
+fn write_item(
+    out: &mut Writer,
+    element: &'static str,
+    writer: &mut ItemWriter<'_>,
+    mailbox: model::Guid,
+    view: Result<ItemView<'_>, engine::EngineError>,
+) {
+    // Every row was checked before.
+    if let Ok(view) = view {
+        out.scope(element, |out| writer.write(out, &Item::of_row(mailbox, view)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Answered, World, block_on};
+
+    fn sync(world: &World, folder: &str, state: &str, rest: &str) -> Answered {
+        world.call(&format!(
+            "<SyncFolderItems><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape><SyncFolderId>\
+             <t:DistinguishedFolderId Id=\"{folder}\"/></SyncFolderId><SyncState>{state}</SyncState>{rest}</SyncFolderItems>"
+        ))
+    }
+
+    const TEN: &str = "<MaxChangesReturned>10</MaxChangesReturned>";
+
+    #[test]
+    fn creates_then_what_changed() {
+        let world = World::new();
+        let (first, _) = world.message("inbox", "a");
+        world.message("inbox", "b");
+        let one = sync(&world, "inbox", "", "<MaxChangesReturned>1</MaxChangesReturned>").success();
+        assert_eq!((one.text("IncludesLastItemInRange"), one.text("Subject")), ("false".into(), "b".into()));
+        let two = sync(&world, "inbox", &one.text("SyncState"), TEN).success();
+        assert_eq!((two.text("IncludesLastItemInRange"), two.text("Subject")), ("true".into(), "a".into()));
+        assert_eq!(two.children("Changes"), ["Create"]);
+        let item = crate::id::parse(&first).unwrap();
+        let mapi::entry_id::EntryId::Message { item, .. } = item.entry else { panic!() };
+        block_on(world.mailbox().set_read(item, true)).unwrap();
+        let three = sync(&world, "inbox", &two.text("SyncState"), TEN).success();
+        assert_eq!(three.children("Changes"), ["ReadFlagChange"]);
+        assert_eq!(three.attributes("ItemId", "Id"), [first.clone()]);
+        let ignored = format!("<Ignore><t:ItemId Id=\"{first}\"/></Ignore>{TEN}");
+        let ignored = sync(&world, "inbox", &two.text("SyncState"), &ignored).success();
+        assert!(ignored.children("Changes").is_empty());
+        let four = sync(&world, "inbox", &three.text("SyncState"), TEN).success();
+        assert!(four.children("Changes").is_empty());
+    }
+
+    #[test]
+    fn the_printed_request_answers_as_printed() {
+        let world = World::new();
+        let answer = world.send(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             xmlns:t=\"https://schemas.microsoft.com/exchange/services/2006/types\">\n<soap:Body>\n\
+             <SyncFolderItems xmlns=\"https://schemas.microsoft.com/exchange/services/2006/messages\">\n<ItemShape>\
+             <t:BaseShape>Default</t:BaseShape></ItemShape><SyncFolderId><t:DistinguishedFolderId Id=\"sentitems\"/></SyncFolderId>\
+             <SyncState>H4sIAAA==</SyncState><MaxChangesReturned>100</MaxChangesReturned></SyncFolderItems></soap:Body></soap:Envelope>",
+        );
+        assert_eq!(answer.status, 200);
+        assert!(
+            answer.xml.contains(
+                "<m:SyncFolderItemsResponseMessage ResponseClass=\"Error\"><m:MessageText>Synchronization state data is \
+                 corrupt or otherwise invalid.</m:MessageText><m:ResponseCode>ErrorInvalidSyncStateData</m:ResponseCode>\
+                 <m:DescriptiveLinkKey>0</m:DescriptiveLinkKey><m:SyncState/>\
+                 <m:IncludesLastItemInRange>true</m:IncludesLastItemInRange></m:SyncFolderItemsResponseMessage>"
+            ),
+            "{}",
+            answer.xml
+        );
+        answer.valid();
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_schema() {
+        let world = World::new();
+        for wrong in ["0", "-1", "513", "x", ""] {
+            let answer = sync(&world, "inbox", "", &format!("<MaxChangesReturned>{wrong}</MaxChangesReturned>"));
+            assert_eq!((answer.status, answer.codes()), (500, vec!["ErrorSchemaValidation".to_owned()]), "{wrong}");
+        }
+        assert_eq!(sync(&world, "archiveinbox", "", TEN).valid().codes(), ["ErrorSyncFolderNotFound"]);
+        let mime = world.call(
+            "<SyncFolderItems><ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>\
+             </ItemShape><SyncFolderId><t:DistinguishedFolderId Id=\"inbox\"/></SyncFolderId>\
+             <MaxChangesReturned>1</MaxChangesReturned></SyncFolderItems>",
+        );
+        assert_eq!(mime.valid().codes(), ["ErrorInvalidPropertyForOperation"]);
+    }
+}

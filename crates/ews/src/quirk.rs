@@ -1,0 +1,36 @@
+//! What known clients do that the published schema does not have, one row each.
+
+/// One quirk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quirk {
+    /// A short name.
+    pub(crate) name: &'static str,
+    /// Who does it, and how it shows in a request.
+    pub(crate) seen: &'static str,
+    /// What we do about it.
+    pub(crate) answer: &'static str,
+}
+
+/// All of them. None needs to know the client: each is harmless for everybody, so requests are read leniently.
+#[rustfmt::skip]
+pub(crate) const QUIRKS: &[Quirk] = &[
+    Quirk { name: "https-namespaces",    seen: "documentation and its copies write the namespaces with https",    answer: "both spellings are read; http is written" },
+    Quirk { name: "foreign-namespace",   seen: "Thunderbird: FlagStatus in the messages namespace inside t:Flag", answer: "elements are found by local name" },
+    Quirk { name: "decimal-tag",         seen: "Thunderbird: ExtendedFieldURI PropertyTag=\"4240\"",              answer: "decimal and 0x forms are read" },
+    Quirk { name: "overwrite-keyless",   seen: "Thunderbird: UpdateItem AlwaysOverwrite without ChangeKey",       answer: "accepted as whatever is stored" },
+    Quirk { name: "archive-folder",      seen: "Thunderbird: DistinguishedFolderId archive, not in the schema",   answer: "a known name without a folder" },
+    Quirk { name: "no-version",          seen: "DavMail: first request without RequestServerVersion",             answer: "shaped as 2007 SP1, no operation refused" },
+    Quirk { name: "article-number",      seen: "DavMail: PropertyTag 0x0E23 as UID of IMAP",                      answer: "computed from the item id, ascending" },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_complete() {
+        for quirk in QUIRKS {
+            assert!(!quirk.name.is_empty() && !quirk.seen.is_empty() && !quirk.answer.is_empty());
+        }
+    }
+}

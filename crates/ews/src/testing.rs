@@ -1,0 +1,193 @@
+//! A small world for tests: an engine over a store in memory, one account, and envelopes sent through the front door.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use engine::{Caller, Engine, ItemView, Mailbox, MailboxName, NewAccount};
+use http_body_util::BodyExt as _;
+use model::{Bag, CollectionId, FixedClock, ItemContent, ItemFlags, SeededRandom, Time, Value, tags};
+use store::memory::MemoryStore;
+use xml::{Document, Limits};
+
+use crate::{Ews, MESSAGES, TYPES, id};
+
+/// One account on one server.
+pub(crate) struct World {
+    pub(crate) ews: Ews,
+    pub(crate) caller: Caller,
+    pub(crate) clock: Arc<FixedClock>,
+}
+
+/// An answer.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) xml: String,
+}
+
+/// Runs a future that never waits for anything outside.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let store = Arc::new(MemoryStore::new(1));
+        let clock = Arc::new(FixedClock::new("2024-05-06T07:08:09Z".parse::<Time>().unwrap()));
+        let random = Arc::new(SeededRandom::new(7));
+        let engine = block_on(Engine::open(store, clock.clone(), random, engine::Settings::default())).unwrap();
+        let account =
+            NewAccount { address: "ann@example.com".into(), display_name: "Ann".into(), password_hash: "x".into() };
+        let caller = block_on(engine.directory().add_account(account)).unwrap().caller;
+        Self { ews: Ews::new(engine), caller, clock }
+    }
+
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        block_on(self.ews.engine.open_mailbox(&self.caller, MailboxName::Own)).unwrap()
+    }
+
+    pub(crate) fn folder(&self, name: &str) -> CollectionId {
+        block_on(async { self.mailbox().begin().await.unwrap().distinguished(name).await.unwrap() })
+    }
+
+    pub(crate) fn folder_id(&self, name: &str) -> String {
+        id::folder_id(self.caller.mailbox_guid, self.folder(name))
+    }
+
+    /// Stores a message and returns its id and change key.
+    pub(crate) fn message(&self, folder: &str, subject: &str) -> (String, String) {
+        self.item(folder, &[(tags::SUBJECT, Value::text(subject)), (tags::MESSAGE_CLASS, Value::text("IPM.Note"))])
+    }
+
+    pub(crate) fn item(&self, folder: &str, properties: &[(model::PropertyKey, Value)]) -> (String, String) {
+        let bag: Bag = properties.iter().cloned().collect();
+        let content = ItemContent { bag, ..ItemContent::default() };
+        self.content(folder, content, ItemFlags::default())
+    }
+
+    pub(crate) fn content(&self, folder: &str, content: ItemContent, flags: ItemFlags) -> (String, String) {
+        let row = block_on(self.mailbox().create_item(self.folder(folder), content, flags)).unwrap();
+        let view = ItemView::new(&row).unwrap();
+        let class = crate::class::of_item(view.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default());
+        let guid = self.caller.mailbox_guid;
+        (id::item_id(guid, row.collection, row.item), id::change_key(class.object_type, guid, row.seq))
+    }
+
+    /// Sends a whole envelope.
+    pub(crate) fn send(&self, envelope: &str) -> Answered {
+        let request = http::Request::post("/ews/exchange.asmx").body(Bytes::from(envelope.to_owned())).unwrap();
+        let response = block_on(self.ews.handle(&self.caller, request));
+        let status = response.status().as_u16();
+        let body = block_on(response.into_body().collect()).unwrap().to_bytes();
+        let xml = String::from_utf8(body.to_vec()).unwrap();
+        Document::parse(xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        Answered { status, xml }
+    }
+
+    /// Sends a body at the latest version. `m` is the default namespace and `t` is declared.
+    pub(crate) fn call(&self, body: &str) -> Answered {
+        self.call_at("Exchange2016", body)
+    }
+
+    pub(crate) fn call_at(&self, version: &str, body: &str) -> Answered {
+        self.send(&format!(
+            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:t=\"{TYPES}\" xmlns=\"{MESSAGES}\">\
+             <s:Header><t:RequestServerVersion Version=\"{version}\"/></s:Header><s:Body>{body}</s:Body></s:Envelope>"
+        ))
+    }
+}
+
+impl Answered {
+    /// The text of the first element of that name.
+    pub(crate) fn text(&self, element: &str) -> String {
+        self.texts(element).into_iter().next().unwrap_or_else(|| panic!("no {element} in {}", self.xml))
+    }
+
+    /// The texts of all elements of that local name, in document order.
+    pub(crate) fn texts(&self, element: &str) -> Vec<String> {
+        let document = Document::parse(self.xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        let mut found = Vec::new();
+        let mut open = vec![document.root()];
+        while let Some(node) = open.pop() {
+            if node.local() == element {
+                found.push(node.text().into_owned());
+            }
+            let children: Vec<_> = node.children().collect();
+            open.extend(children.into_iter().rev());
+        }
+        found
+    }
+
+    /// An attribute of all elements of that local name, in document order.
+    pub(crate) fn attributes(&self, element: &str, attribute: &str) -> Vec<String> {
+        let document = Document::parse(self.xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        let mut found = Vec::new();
+        let mut open = vec![document.root()];
+        while let Some(node) = open.pop() {
+            if node.local() == element {
+                found.push(node.attribute(attribute).unwrap_or_default().to_owned());
+            }
+            let children: Vec<_> = node.children().collect();
+            open.extend(children.into_iter().rev());
+        }
+        found
+    }
+
+    /// The names of the elements inside the first element of that local name.
+    pub(crate) fn children(&self, element: &str) -> Vec<String> {
+        let document = Document::parse(self.xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        let mut open = vec![document.root()];
+        while let Some(node) = open.pop() {
+            let children: Vec<_> = node.children().collect();
+            if node.local() == element {
+                return children.iter().map(|child| child.local().to_owned()).collect();
+            }
+            open.extend(children.into_iter().rev());
+        }
+        panic!("no {element} in {}", self.xml)
+    }
+
+    /// All response codes.
+    pub(crate) fn codes(&self) -> Vec<String> {
+        self.texts("ResponseCode")
+    }
+
+    /// Asserts one success a message.
+    pub(crate) fn success(self) -> Self {
+        assert!(self.codes().iter().all(|code| code == "NoError") && !self.codes().is_empty(), "{}", self.xml);
+        self.valid()
+    }
+
+    /// Checks the body against the published schema, where it and `xmllint` are at hand.
+    pub(crate) fn valid(self) -> Self {
+        let schema = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/schemas/ews/messages.xsd"));
+        if !schema.exists() {
+            eprintln!("skipped: no schema at {}", schema.display());
+            return self;
+        }
+        let document = Document::parse(self.xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        let body = document.root().child_local("Body").unwrap().children().next().unwrap();
+        let directory = std::env::temp_dir();
+        let name = format!("ews-{}-{:?}.xml", std::process::id(), std::thread::current().id());
+        let file = directory.join(name.replace(['(', ')'], ""));
+        std::fs::write(&file, body.to_xml()).unwrap();
+        let run = Command::new("xmllint").args(["--noout", "--nonet", "--schema"]).arg(&schema).arg(&file).output();
+        std::fs::remove_file(&file).unwrap();
+        match run {
+            Ok(output) => {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{errors}\n{}", self.xml);
+            }
+            Err(error) => eprintln!("skipped: no xmllint ({error})"),
+        }
+        self
+    }
+}

@@ -1,0 +1,59 @@
+//! The seam to the protocol adapters: which of them gets a request, and what it is told beside it.
+
+use bytes::Bytes;
+use engine::{Caller, Engine};
+use ews::Ews;
+use http::{Request, Response};
+use sharepoint::SharePoint;
+
+use crate::Config;
+
+/// A body of an answer, as the adapters give it.
+pub(crate) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// The adapters over one engine.
+pub(crate) struct Adapters {
+    ews: Ews,
+    sharepoint: SharePoint,
+}
+
+/// What of a site is asked for. Paths are as they came, undecoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SiteSurface<'a> {
+    /// A SOAP service under `_vti_bin`.
+    Soap,
+    /// REST: path and query behind `_api/`.
+    Rest(&'a str),
+    /// A file: its server-relative path.
+    File(&'a str),
+}
+
+impl Adapters {
+    pub(crate) fn new(config: &Config, engine: &Engine) -> Self {
+        let number = |setting: u64| u32::try_from(setting).unwrap_or(u32::MAX);
+        let settings = sharepoint::Settings {
+            alternate_urls: config.alternate_urls.clone(),
+            min_time_between_syncs_minutes: number(config.list_sync_min_minutes),
+            recommended_time_between_syncs_minutes: number(config.list_sync_recommended_minutes),
+            ..sharepoint::Settings::default()
+        };
+        Self { ews: Ews::new(engine.clone()), sharepoint: SharePoint { engine: engine.clone(), settings } }
+    }
+
+    pub(crate) async fn ews(&self, caller: &Caller, request: Request<Bytes>) -> Response<Body> {
+        Box::pin(self.ews.handle(caller, request)).await
+    }
+
+    pub(crate) async fn site(
+        &self,
+        call: sharepoint::Call<'_>,
+        surface: SiteSurface<'_>,
+        request: Request<Bytes>,
+    ) -> Response<Body> {
+        match surface {
+            SiteSurface::Soap => Box::pin(self.sharepoint.soap(call, request)).await,
+            SiteSurface::Rest(path) => Box::pin(self.sharepoint.rest(call, path, request)).await,
+            SiteSurface::File(path) => Box::pin(self.sharepoint.file(call, path, request)).await,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The command line: its forms, and what is common to the commands. Each command is a file of its own.
+
+mod account;
+mod demo;
+mod import;
+mod serve;
+mod site;
+mod token;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+use engine::{Engine, EngineError};
+
+use crate::{
+    Config, StartError,
+    config::ConfigError,
+    demo::FillError,
+    password::PasswordError,
+    stores::{self, Missing, OpenStoreError},
+    system::{SystemClock, SystemRandom},
+};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "highwater", version, about, long_about = ABOUT, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A server for Exchange Web Services and SharePoint list synchronization.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it out: a server with two accounts full of examples, gone when it ends.
+    Demo(demo::Demo),
+    /// Serve mailboxes and sites.
+    Serve(serve::Serve),
+    /// Add, list and remove accounts, and change passwords.
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Add, list and remove sites.
+    #[command(subcommand)]
+    Site(site::Site),
+    /// Import messages into a mailbox.
+    Import(import::Import),
+    /// Say what a synchronization token means.
+    #[command(subcommand)]
+    Token(token::Token),
+}
+
+/// Where the data are.
+#[derive(Debug, clap::Args)]
+struct Data {
+    /// The directory that holds the data. A running server may use it at the same time.
+    #[arg(long, value_name = "DIR")]
+    data: String,
+}
+
+/// Why a command ended without success; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
+    /// The password cannot be used.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// There is no such account.
+    #[error("there is no account {0}: `highwater account list` shows all, `highwater account add` makes one")]
+    NoAccount(String),
+    /// There is no such site.
+    #[error("there is no site {0}: `highwater site list` shows all, `highwater site add` makes one")]
+    NoSite(String),
+    /// There is one already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// The user changed their mind.
+    #[error("nothing was changed")]
+    Declined,
+    /// Some of what was to be imported was not.
+    #[error("{0} messages were not imported")]
+    Refused(u64),
+    /// Nothing was found to import.
+    #[error("there is no message in what was given: give .eml files, mbox files, Maildirs, or directories of these")]
+    NothingToImport,
+    /// Requests were cut off at the end.
+    #[error("some requests had not finished when the server stopped: a larger drain_seconds gives them more time")]
+    NotDrained,
+    /// The example data could not be made.
+    #[error("cannot make the example data: {0}")]
+    Demo(String),
+    /// The domain or the store failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The system failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was to be done.
+        doing: String,
+        /// Why it was not.
+        source: std::io::Error,
+    },
+}
+
+impl From<FillError> for CliError {
+    fn from(error: FillError) -> Self {
+        Self::Demo(error.to_string())
+    }
+}
+
+impl CliError {
+    fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// 1 for a failure, 3 when a part was done. The parser of the command line answers 2 for a wrong form.
+    fn exit_code(&self) -> ExitCode {
+        if matches!(self, Self::Refused(_)) { ExitCode::from(3) } else { ExitCode::FAILURE }
+    }
+}
+
+/// Does what the command line asks for, and says on standard error what failed.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let done = match arguments.command {
+        Command::Demo(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Account(command) => command.run(),
+        Command::Site(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Token(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("highwater: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+/// Runs something to its end on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(CliError::io("cannot start"))?.block_on(future))
+}
+
+async fn open(data: &str, missing: Missing, config: &Config) -> Result<Engine, CliError> {
+    let store = stores::open(data, missing, &SystemRandom)?;
+    Ok(Engine::open(store, Arc::new(SystemClock), Arc::new(SystemRandom), config.engine()).await?)
+}
+
+/// Opens the data for a command on accounts or sites.
+async fn open_directory(data: &Data, missing: Missing) -> Result<engine::Directory, CliError> {
+    Ok(open(&data.data, missing, &Config::default()).await?.directory())
+}
+
+/// Asks a question on the terminal; yes where there is none.
+fn confirm(question: &str) -> Result<(), CliError> {
+    let terminal = console::Term::stderr();
+    if !terminal.is_term() || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return Ok(());
+    }
+    let ask = || {
+        terminal.write_str(&format!("{question} [y/N] "))?;
+        terminal.read_line()
+    };
+    let answer = ask().map_err(CliError::io("cannot ask"))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CliError::Declined) }
+}
+
+const ABOUT: &str = "A server for Exchange Web Services and SharePoint list synchronization.
+
+Mailboxes are served over Exchange Web Services, lists and libraries over the list services of SharePoint, from one
+directory of data.";
+
+const EXAMPLES: &str = "Examples:
+  highwater demo
+  highwater account add anna@example.com --data /var/lib/highwater
+  highwater site add /sites/team --owner anna@example.com --data /var/lib/highwater
+  highwater import anna@example.com ~/Maildir --data /var/lib/highwater
+  highwater serve --data /var/lib/highwater --listen 127.0.0.1:8080
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part. RUST_LOG=debug shows each request.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn forms() {
+        Arguments::command().debug_assert();
+        for line in [
+            "demo",
+            "demo --listen 127.0.0.1:0",
+            "serve --data d",
+            "serve --data d --listen [::1]:80 --config c.toml",
+            "account add a@b.c --data d --name A --password-stdin",
+            "account list --data d",
+            "account passwd a@b.c --data d",
+            "account remove a@b.c --data d",
+            "site add /sites/x --data d --title T --owner a@b.c",
+            "site list --data d",
+            "site remove /sites/x --data d",
+            "import a@b.c --data d --folder Inbox/Sub x y",
+            "token explain abc --data d",
+        ] {
+            let words = std::iter::once("highwater").chain(line.split(' '));
+            if let Err(error) = Arguments::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `highwater account`: accounts. Changes count from the next request of a running server.
+
+use clap::{Args, Subcommand};
+use engine::{EngineError, NewAccount};
+
+use super::{CliError, Data, block_on, confirm, open_directory};
+use crate::{password, stores::Missing, system::SystemRandom};
+
+/// Accounts.
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Add an account with a mailbox.
+    #[command(after_help = "Examples:
+  highwater account add anna@example.com --name \"Anna Berg\" --data /var/lib/highwater
+  printf %s \"$PASSWORD\" | highwater account add anna@example.com --password-stdin --data /var/lib/highwater")]
+    Add(Add),
+    /// List the accounts: address, name, date of creation.
+    List(Data),
+    /// Give an account another password.
+    Passwd(Passwd),
+    /// Remove an account and its mailbox for good.
+    Remove(Remove),
+}
+
+/// What `account add` takes.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The address, which is also the user name.
+    email: String,
+    #[command(flatten)]
+    data: Data,
+    /// The name shown to others; without it the part before the at sign.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    password: PasswordSource,
+}
+
+/// What `account passwd` takes.
+#[derive(Debug, Args)]
+pub(super) struct Passwd {
+    /// The address.
+    email: String,
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    password: PasswordSource,
+}
+
+/// What `account remove` takes.
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The address.
+    email: String,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+struct PasswordSource {
+    /// Read the password from the first line of standard input. Without it the terminal asks; with no terminal, or an
+    /// empty answer, a password is made and printed.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl PasswordSource {
+    /// The hash of the password, and the password itself where it was made here.
+    fn hash(&self) -> Result<(String, Option<String>), CliError> {
+        let given = if self.password_stdin { Some(password::from_stdin()?) } else { password::ask()? };
+        let made = if given.is_none() { Some(password::generate(&SystemRandom)) } else { None };
+        let hash = password::hash(given.as_deref().or(made.as_deref()).unwrap_or_default(), &SystemRandom)?;
+        Ok((hash, made))
+    }
+}
+
+impl Account {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Add(command) => block_on(command.run())?,
+            Self::List(data) => block_on(list(data))?,
+            Self::Passwd(command) => block_on(command.run())?,
+            Self::Remove(command) => block_on(command.run())?,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<(), CliError> {
+        let directory = open_directory(&self.data, Missing::Make).await?;
+        if directory.account(&self.email).await?.is_some() {
+            return Err(CliError::Exists(self.email));
+        }
+        let (password_hash, made) = self.password.hash()?;
+        let local = self.email.split('@').next().unwrap_or_default().to_owned();
+        let display_name = self.name.unwrap_or(local);
+        let new = NewAccount { address: self.email.clone(), display_name, password_hash };
+        let account = match directory.add_account(new).await {
+            Err(EngineError::NameTaken) => return Err(CliError::Exists(self.email)),
+            other => other?,
+        };
+        println!("added {}", account.caller.address);
+        print_password(made);
+        Ok(())
+    }
+}
+
+impl Passwd {
+    async fn run(self) -> Result<(), CliError> {
+        let directory = open_directory(&self.data, Missing::Refuse).await?;
+        let missing = || CliError::NoAccount(self.email.clone());
+        let account = directory.account(&self.email).await?.ok_or_else(missing)?;
+        let (hash, made) = self.password.hash()?;
+        directory.set_password(&account.caller.address, &hash).await?;
+        println!("{} has a new password", account.caller.address);
+        print_password(made);
+        Ok(())
+    }
+}
+
+impl Remove {
+    async fn run(self) -> Result<(), CliError> {
+        let directory = open_directory(&self.data, Missing::Refuse).await?;
+        let missing = || CliError::NoAccount(self.email.clone());
+        let account = directory.account(&self.email).await?.ok_or_else(missing)?;
+        confirm(&format!("Remove {} with everything in the mailbox?", account.caller.address))?;
+        directory.remove_account(&account.caller.address).await?;
+        println!("removed {}", account.caller.address);
+        Ok(())
+    }
+}
+
+async fn list(data: Data) -> Result<(), CliError> {
+    for account in open_directory(&data, Missing::Refuse).await?.accounts().await? {
+        println!("{}\t{}\t{}", account.caller.address, account.caller.display_name, account.created);
+    }
+    Ok(())
+}
+
+fn print_password(made: Option<String>) {
+    if let Some(password) = made {
+        println!("password: {password}");
+    }
+}

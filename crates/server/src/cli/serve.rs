@@ -1,0 +1,64 @@
+//! `highwater serve`: the server.
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+
+use super::{CliError, Data, block_on, open};
+use crate::{Config, Running, Server, Signals, stores::Missing};
+
+/// What `serve` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The server stops on SIGTERM and SIGINT when the requests under way have finished.
+
+Examples:
+  highwater serve --data /var/lib/highwater
+  highwater serve --data /var/lib/highwater --listen 127.0.0.1:9000 --config /etc/highwater.toml")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Where to listen; goes before the configuration.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// A TOML file with settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        config.listen = self.listen.unwrap_or(config.listen);
+        let (engine, accounts) = block_on(async {
+            let engine = open(&self.data.data, Missing::Make, &config).await?;
+            let accounts = engine.directory().accounts().await?.len();
+            Ok::<_, CliError>((engine, accounts))
+        })??;
+        let running = Server::start(&config, &engine)?;
+        let signals = hear_signals(&running)?;
+        if accounts == 0 {
+            eprintln!("there are no accounts yet: highwater account add EMAIL --data {}", self.data.data);
+        }
+        let done = until_told(running, signals);
+        drop(engine);
+        done
+    }
+}
+
+/// Says where the server listens, and ends it when the process is told to stop.
+pub(super) fn until_told(running: Running, signals: Signals) -> Result<(), CliError> {
+    let address = running.address();
+    if !address.ip().is_loopback() {
+        eprintln!("passwords travel in the clear on {address}: put a proxy that speaks TLS in front");
+    }
+    println!("listening on http://{address}");
+    let _ = std::io::stdout().flush();
+    running.wait_for_signal(signals);
+    tracing::info!("stopping");
+    if running.shutdown() { Ok(()) } else { Err(CliError::NotDrained) }
+}
+
+pub(super) fn hear_signals(running: &Running) -> Result<Signals, CliError> {
+    running.hear_signals().map_err(CliError::io("cannot wait for signals"))
+}

@@ -1,0 +1,23 @@
+//! Highwater as a program: configuration, the choice of a store, HTTP, authentication, and the command line.
+//!
+//! It wires the other crates together. It must not know SQL text or the names of elements of a protocol, except those
+//! of the refusals it gives itself.
+
+mod adapters;
+mod answer;
+mod auth;
+mod body;
+pub mod cli;
+pub mod config;
+mod demo;
+mod import;
+pub mod password;
+mod route;
+mod server;
+mod service;
+mod status;
+pub mod stores;
+pub mod system;
+
+pub use config::Config;
+pub use server::{Running, Server, Signals, StartError};

@@ -1,0 +1,304 @@
+//! The server: listening, connections, and an orderly end.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use engine::Engine;
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Handle, Runtime},
+    sync::{Semaphore, mpsc, watch},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use crate::{
+    config::{Config, ConfigError},
+    password::PasswordError,
+    service::Service,
+};
+
+/// Pause after a failed accept, for instance when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Streams of one HTTP/2 connection at the same time.
+const STREAMS_MAX: u32 = 64;
+/// Extra threads beside those that requests may block: logins, health checks, trimming.
+const SPARE_THREADS: u64 = 64;
+/// How long blocked threads may take to end after the connections have.
+const THREADS_END: Duration = Duration::from_secs(5);
+
+/// The server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// There are no threads to be had.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
+    /// The password hash function failed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+/// Starts servers.
+pub struct Server;
+
+/// A server that runs, with threads of its own. It is stopped, but not drained, when this is dropped.
+pub struct Running {
+    address: SocketAddr,
+    runtime: Option<Runtime>,
+    stop: watch::Sender<bool>,
+    /// Ends when the last connection has.
+    ended: mpsc::Receiver<()>,
+    drain: Duration,
+}
+
+impl Server {
+    /// Starts a server over `engine` and returns when it listens. Port 0 in the configuration chooses a free one.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, or the address cannot be listened on.
+    pub fn start(config: &Config, engine: &Engine) -> Result<Running, StartError> {
+        config.check()?;
+        let threads = config.requests_max.saturating_add(SPARE_THREADS);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .max_blocking_threads(usize::try_from(threads).unwrap_or(usize::MAX))
+            .thread_name("highwater")
+            .build()
+            .map_err(StartError::Threads)?;
+        let unusable = |source| StartError::Listen { address: config.listen, source };
+        let listener = runtime.block_on(TcpListener::bind(config.listen)).map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        let config = Config { listen: address, ..config.clone() };
+        let service = Arc::new(Service::new(&config, engine)?);
+        let (stop, stopped) = watch::channel(false);
+        let (alive, ended) = mpsc::channel(1);
+        runtime.spawn(accept(listener, service, config.clone(), stopped, alive));
+        runtime.spawn(trim(engine.clone(), Duration::from_secs(config.trim_interval_seconds)));
+        let drain = Duration::from_secs(config.drain_seconds);
+        Ok(Running { address, runtime: Some(runtime), stop, ended, drain })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes over SIGTERM and SIGINT of the process: from here on they no longer end it, but are told by
+    /// [`Self::wait_for_signal`].
+    ///
+    /// # Errors
+    /// When signals cannot be heard.
+    pub fn hear_signals(&self) -> io::Result<Signals> {
+        let _guard = self.runtime.as_ref().map(Runtime::enter);
+        Signals::new()
+    }
+
+    /// Waits until the process is told to stop. A second signal then ends it at once.
+    pub fn wait_for_signal(&self, mut signals: Signals) {
+        let Some(runtime) = &self.runtime else { return };
+        runtime.block_on(signals.next());
+        runtime.spawn(async move {
+            signals.next().await;
+            tracing::warn!("told to stop again: stopping without waiting for requests under way");
+            std::process::exit(1);
+        });
+    }
+
+    /// Stops accepting, lets requests under way finish within the configured time, and ends. Returns whether all have
+    /// finished.
+    pub fn shutdown(mut self) -> bool {
+        let Some(runtime) = self.runtime.take() else { return true };
+        self.stop.send_replace(true);
+        let drained = runtime.block_on(async { timeout(self.drain, self.ended.recv()).await.is_ok() });
+        runtime.shutdown_timeout(THREADS_END);
+        drained
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Signals that tell the process to stop.
+#[cfg(unix)]
+pub struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Signals that tell the process to stop.
+#[cfg(windows)]
+pub struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    service: Arc<Service>,
+    config: Config,
+    mut stopped: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    let connections_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    let connections = Arc::new(Semaphore::new(connections_max));
+    let builder = Arc::new(builder(&config));
+    let header_time = Duration::from_secs(config.header_seconds);
+    loop {
+        let accepted = async {
+            let permit = Arc::clone(&connections).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accepted => accepted,
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = Connection {
+            service: Arc::clone(&service),
+            builder: Arc::clone(&builder),
+            header_time,
+            stopped: stopped.clone(),
+        };
+        let alive = alive.clone();
+        tokio::spawn(async move {
+            connection.serve(stream).await;
+            drop((permit, alive));
+        });
+    }
+}
+
+fn builder(config: &Config) -> auto::Builder<TokioExecutor> {
+    let header_time = Duration::from_secs(config.header_seconds);
+    let header_bytes = usize::try_from(config.header_bytes_max).unwrap_or(usize::MAX);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_time).max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(header_time)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX));
+    builder
+}
+
+struct Connection {
+    service: Arc<Service>,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    header_time: Duration,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream) {
+        // Answers are written whole, so waiting for more to send only delays them.
+        let _ = stream.set_nodelay(true);
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = {
+            let (service, asked) = (Arc::clone(&self.service), Arc::clone(&asked));
+            service_fn(move |request| {
+                asked.store(true, Ordering::Relaxed);
+                Arc::clone(&service).answer(request)
+            })
+        };
+        let mut connection = std::pin::pin!(self.builder.serve_connection(TokioIo::new(stream), service));
+        // The protocol is found out from the first bytes, for which hyper waits without a bound.
+        let mut first = std::pin::pin!(sleep(self.header_time));
+        let (mut waiting, mut open) = (true, true);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!("a connection ended: {error}");
+                    }
+                    return;
+                }
+                () = first.as_mut(), if waiting => {
+                    waiting = false;
+                    if !asked.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+                _ = self.stopped.wait_for(|stopped| *stopped), if open => {
+                    open = false;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Removes what is past the retention, again and again.
+async fn trim(engine: Engine, every: Duration) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let engine = engine.clone();
+        let trimmed = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.trim())).await;
+        match trimmed {
+            Ok(Ok(0)) => {}
+            Ok(Ok(rows)) => tracing::info!("removed {rows} deletions that are past the retention"),
+            Ok(Err(error)) => tracing::error!("cannot remove old deletions: {error}"),
+            Err(error) => tracing::error!("cannot remove old deletions: {error}"),
+        }
+    }
+}

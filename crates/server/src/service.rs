@@ -1,0 +1,314 @@
+//! The way of one request: login, route, limits, then the adapter on a thread that may block.
+
+use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use engine::{Caller, Engine, EngineError};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use store::StoreError;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinError,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    adapters::{Adapters, Body, SiteSurface},
+    answer::{self, Protocol, Refusal},
+    auth::{Auth, CHALLENGE, Login},
+    body::{self, Intake},
+    config::Config,
+    route::{self, Route},
+    server::StartError,
+    status,
+};
+
+/// Logins looked up at the same time.
+const LOOKUPS_MAX: usize = 32;
+/// Bytes of a body that are read from somebody who is not let in, so that the connection can be used again.
+const UNWANTED_BYTES_MAX: u64 = 256 << 10;
+/// How long that may take.
+const UNWANTED_WAIT: Duration = Duration::from_secs(5);
+
+/// What all requests share.
+pub(crate) struct Service {
+    config: Config,
+    engine: Engine,
+    adapters: Adapters,
+    auth: Auth,
+    intake: Intake,
+    /// Requests that are worked on.
+    working: Arc<Semaphore>,
+    /// Requests that are worked on or wait for it.
+    present: Arc<Semaphore>,
+    lookups: Semaphore,
+    checks: Semaphore,
+}
+
+/// What a request holds while it is worked on: its place, its turn, the memory of its body.
+type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
+/// Work for an adapter.
+struct Call {
+    caller: Caller,
+    base_url: String,
+    request: Request<Bytes>,
+}
+
+impl Service {
+    pub(crate) fn new(config: &Config, engine: &Engine) -> Result<Self, StartError> {
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            auth: Auth::new(engine.clone(), config.login_cache_seconds)?,
+            adapters: Adapters::new(config, engine),
+            engine: engine.clone(),
+            intake: Intake::new(config),
+            working: Arc::new(Semaphore::new(count(config.requests_max))),
+            present: Arc::new(Semaphore::new(count(config.requests_max.saturating_add(config.requests_waiting_max)))),
+            lookups: Semaphore::new(LOOKUPS_MAX),
+            checks: Semaphore::new(count(config.password_checks_max)),
+            config: config.clone(),
+        })
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let started = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (parts, body) = request.into_parts();
+        let (caller, response) = Box::pin(self.respond(parts, body)).await;
+        tracing::debug!(
+            target: "highwater::request",
+            %method,
+            path,
+            status = response.status().as_u16(),
+            caller = caller.map(|caller| caller.address).unwrap_or_default(),
+            milliseconds = started.elapsed().as_millis() as u64,
+        );
+        Ok(response)
+    }
+
+    async fn respond(self: &Arc<Self>, parts: Parts, body: Incoming) -> (Option<Caller>, Response<Body>) {
+        let target = parts.uri.path_and_query().map_or("*", |path| path.as_str()).to_owned();
+        let route = Route::read(&target);
+        if route == Route::Health {
+            return (None, self.health().await);
+        }
+        let protocol = route.protocol();
+        let caller = match self.login(parts.headers.clone()).await {
+            Ok(Some(caller)) => caller,
+            Ok(None) => {
+                self.discard_small(&parts.headers, body).await;
+                return (None, unauthorized());
+            }
+            Err(refused) => return (None, answer::refusal(protocol, refused)),
+        };
+        let response = self.routed(&target, parts, body, &caller).await;
+        (Some(caller), response)
+    }
+
+    async fn routed(self: &Arc<Self>, target: &str, parts: Parts, body: Incoming, caller: &Caller) -> Response<Body> {
+        let route = Route::read(target);
+        let protocol = route.protocol();
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        match route {
+            Route::Status if reads => return status::page(&self.base_url(&parts), caller),
+            Route::Ews if reads => return status::ews_page(),
+            Route::Status => return not_allowed("GET, HEAD"),
+            Route::Ews if parts.method != Method::POST => return not_allowed("GET, HEAD, POST"),
+            Route::Health | Route::Nowhere => return answer::refusal(protocol, Refusal::NotFound),
+            Route::Ews | Route::Soap { .. } | Route::Rest { .. } | Route::File { .. } => {}
+        }
+        let Ok(present) = Arc::clone(&self.present).try_acquire_owned() else {
+            body::discard(body);
+            return answer::refusal(protocol, Refusal::Busy);
+        };
+        let base_url = self.base_url(&parts);
+        let (bytes, held) = match self.intake.read(&parts.headers, body).await {
+            Ok(read) => read,
+            Err(refused) => return answer::refusal(protocol, refused),
+        };
+        let wait = Duration::from_secs(self.config.request_wait_seconds);
+        let Ok(Ok(working)) = timeout(wait, Arc::clone(&self.working).acquire_owned()).await else {
+            return answer::refusal(protocol, Refusal::Busy);
+        };
+        let call = Call { caller: caller.clone(), base_url, request: Request::from_parts(parts, bytes) };
+        self.work(target.to_owned(), call, (present, working, held)).await
+    }
+
+    async fn work(self: &Arc<Self>, target: String, call: Call, permits: Permits) -> Response<Body> {
+        let service = Arc::clone(self);
+        let protocol = Route::read(&target).protocol();
+        guarded(protocol, permits, move || Handle::current().block_on(service.adapt(&target, call))).await
+    }
+
+    async fn adapt(&self, target: &str, call: Call) -> Result<Response<Body>, Refusal> {
+        let route = Route::read(target);
+        let (before, surface) = match route {
+            Route::Ews => return Ok(self.adapters.ews(&call.caller, call.request).await),
+            Route::Soap { before } => (before, SiteSurface::Soap),
+            Route::Rest { before, rest } => (before, SiteSurface::Rest(rest)),
+            Route::File { path } => (path, SiteSurface::File(path)),
+            Route::Health | Route::Status | Route::Nowhere => return Err(Refusal::NotFound),
+        };
+        let site_path = self.site_path(&route::decode(before)).await?;
+        let site = sharepoint::Call { caller: &call.caller, site_path: &site_path, base_url: &call.base_url };
+        Ok(self.adapters.site(site, surface, call.request).await)
+    }
+
+    /// The longest known site that a path lies in.
+    async fn site_path(&self, path: &str) -> Result<String, Refusal> {
+        let directory = self.engine.directory();
+        for candidate in route::site_candidates(path) {
+            if let Some(site) = directory.site(candidate).await.map_err(|error| refused(&error))? {
+                return Ok(site.path);
+            }
+        }
+        Err(Refusal::NotFound)
+    }
+
+    async fn login(self: &Arc<Self>, headers: HeaderMap) -> Result<Option<Caller>, Refusal> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        let wait = Duration::from_secs(self.config.request_wait_seconds);
+        let looked_up = {
+            let Ok(Ok(_permit)) = timeout(wait, self.lookups.acquire()).await else { return Err(Refusal::Busy) };
+            let service = Arc::clone(self);
+            blocking(move || Handle::current().block_on(service.auth.look_up(&headers))).await.map_err(panicked)?
+        };
+        match looked_up.map_err(|error| refused(&error))? {
+            Login::Nobody => Ok(None),
+            Login::Known(caller) => Ok(Some(caller)),
+            Login::Verify(claim) => {
+                let Ok(Ok(_permit)) = timeout(wait, self.checks.acquire()).await else { return Err(Refusal::Busy) };
+                let service = Arc::clone(self);
+                blocking(move || service.auth.verify(claim)).await.map_err(panicked)
+            }
+        }
+    }
+
+    async fn health(self: &Arc<Self>) -> Response<Body> {
+        let service = Arc::clone(self);
+        let checked = blocking(move || Handle::current().block_on(service.engine.directory().site("")));
+        match timeout(UNWANTED_WAIT, checked).await {
+            Ok(Ok(Ok(_))) => answer::text(StatusCode::OK, "ok\n"),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => answer::text(StatusCode::SERVICE_UNAVAILABLE, "the store fails\n"),
+        }
+    }
+
+    /// Scheme and host as the client sees them.
+    fn base_url(&self, parts: &Parts) -> String {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let forwarded = |name| header(name).filter(|_| self.config.trust_forwarded).map(first_of_list);
+        let host = forwarded("x-forwarded-host")
+            .or_else(|| header("host"))
+            .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+            .filter(|host| is_host(host));
+        let secure = forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        let mut url = String::from(if secure { "https://" } else { "http://" });
+        match host {
+            Some(host) => url.push_str(host),
+            None => _ = write!(url, "{}", self.config.listen),
+        }
+        url
+    }
+
+    /// Reads a small body that nobody wants, so that the client can repeat the request on the same connection.
+    async fn discard_small(&self, headers: &HeaderMap, body: Incoming) {
+        let small = body.size_hint().upper().is_some_and(|bytes| bytes <= UNWANTED_BYTES_MAX);
+        if small && !headers.contains_key(header::EXPECT) {
+            let _ = timeout(UNWANTED_WAIT, body::discard_bounded(body, UNWANTED_BYTES_MAX)).await;
+        }
+    }
+}
+
+/// Works on a request, on a thread that may block. The permits are held until it is done, also when the client has gone
+/// meanwhile. A panic costs this request only.
+async fn guarded(
+    protocol: Protocol,
+    permits: Permits,
+    work: impl FnOnce() -> Result<Response<Body>, Refusal> + Send + 'static,
+) -> Response<Body> {
+    let done = blocking(move || {
+        let _permits = permits;
+        work()
+    });
+    match done.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refused)) => answer::refusal(protocol, refused),
+        Err(error) => {
+            tracing::error!("a request failed: {error}");
+            answer::refusal(protocol, Refusal::Failed)
+        }
+    }
+}
+
+/// Runs something that blocks on a thread where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(work).await
+}
+
+fn panicked(error: JoinError) -> Refusal {
+    tracing::error!("a login failed: {error}");
+    Refusal::Failed
+}
+
+fn refused(error: &EngineError) -> Refusal {
+    tracing::error!("the store failed: {error}");
+    if matches!(error, EngineError::Store(StoreError::TryAgain(_))) { Refusal::Busy } else { Refusal::Failed }
+}
+
+fn unauthorized() -> Response<Body> {
+    let mut response = answer::text(StatusCode::UNAUTHORIZED, "Log in with an account of this server.\n");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = answer::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.\n");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn first_of_list(value: &str) -> &str {
+    value.split(',').next().unwrap_or_default().trim()
+}
+
+/// Whether a Host header is safe to be put into answers.
+fn is_host(host: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    !host.is_empty() && host.len() <= 255 && host.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request_and_frees_its_place() {
+        let places = Arc::new(Semaphore::new(2));
+        let place = || Arc::clone(&places).try_acquire_owned().unwrap();
+        let response = guarded(Protocol::Ews, (place(), place(), None), || panic!("on purpose")).await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(places.available_permits(), 2);
+    }
+
+    #[test]
+    fn hosts() {
+        for (host, safe) in [
+            ("example.com", true),
+            ("[::1]:80", true),
+            ("a_b-c.de:1", true),
+            ("", false),
+            ("a/b", false),
+            ("a<b", false),
+        ] {
+            assert_eq!(is_host(host), safe, "{host}");
+        }
+        assert_eq!(first_of_list("a, b"), "a");
+    }
+}

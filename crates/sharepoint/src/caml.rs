@@ -1,0 +1,397 @@
+//! CAML: the conditions, orders and field lists of queries. \[MS-WSSCAML\]
+//!
+//! Reading needs no list; whether the fields exist is checked when a condition meets one. Elements count by local name,
+//! since clients send them in several namespaces.
+
+mod eval;
+
+use model::limits;
+use xml::Node;
+
+use crate::{
+    code::{Code, Failure},
+    fields::truth,
+    schema::List,
+};
+
+pub(crate) use eval::{Moment, SortCell, sort_cells};
+
+/// Conditions inside one another.
+const DEPTH_MAX: usize = 48;
+/// Values of an `In`.
+const VALUES_MAX: usize = 5_000;
+/// Keys of an order.
+const ORDER_KEYS_MAX: usize = 16;
+/// Fields of `ViewFields`.
+const VIEW_FIELDS_MAX: usize = 2_000;
+
+/// The field that a `FieldRef` means, by name or by id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FieldRef {
+    name: String,
+    /// Whether a lookup is compared by id.
+    lookup_id: bool,
+}
+
+/// How two values compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Eq,
+    Neq,
+    Gt,
+    Geq,
+    Lt,
+    Leq,
+    BeginsWith,
+    Contains,
+    Includes,
+    NotIncludes,
+}
+
+/// The right side of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Operand {
+    /// Text as it stands.
+    Text(String),
+    /// The start of the day, some days from today.
+    Today(i64),
+    /// The time now.
+    Now,
+    /// The caller.
+    UserId,
+    /// A span around the calendar date: `Week`, `Month`, `Year`.
+    Span(Span),
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    Week,
+    Month,
+    Year,
+}
+
+/// A `Value` element.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CamlValue {
+    operand: Operand,
+    /// The type the client names, lower case.
+    kind: String,
+    /// Whether the time of day counts.
+    include_time: bool,
+}
+
+/// Whose groups a `Membership` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Membership {
+    /// Everybody who may use the site.
+    Everybody,
+    /// The caller (there are no groups).
+    Caller,
+}
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Condition {
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
+    Compare { field: FieldRef, how: How, value: CamlValue },
+    In { field: FieldRef, values: Vec<CamlValue> },
+    IsNull(FieldRef),
+    IsNotNull(FieldRef),
+    Membership { field: FieldRef, of: Membership },
+    Overlap { start: FieldRef, end: FieldRef, value: CamlValue },
+}
+
+/// One key of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrderKey {
+    pub(crate) field: FieldRef,
+    pub(crate) ascending: bool,
+}
+
+/// A query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Query {
+    /// Which rows.
+    pub(crate) condition: Option<Condition>,
+    /// In which order, keys of `GroupBy` first; by id among equals.
+    pub(crate) order: Vec<OrderKey>,
+}
+
+/// The fields a client asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum ViewFields {
+    /// It did not say.
+    #[default]
+    Missing,
+    /// All fields.
+    All,
+    /// These, by name or id.
+    Some(Vec<String>),
+}
+
+/// Finds the payload of a parameter: the element `name` inside it, or the parameter itself where its children stand
+/// in it at once. `None` where there is nothing inside.
+pub(crate) fn payload<'a>(parameter: Option<Node<'a>>, name: &str) -> Option<Node<'a>> {
+    let parameter = parameter?;
+    if parameter.local() == name {
+        return Some(parameter);
+    }
+    match parameter.child_local(name) {
+        // Some clients wrap twice.
+        Some(inner) => Some(inner.child_local(name).unwrap_or(inner)),
+        None => parameter.children().next().map(|_| parameter),
+    }
+}
+
+impl Query {
+    /// Reads what stands inside `Query`.
+    ///
+    /// # Errors
+    /// [`Failure::Uncoded`] for what CAML does not have, and past the bounds.
+    pub(crate) fn parse(query: Node<'_>) -> Result<Self, Failure> {
+        let mut parsed = Self::default();
+        let mut order = Vec::new();
+        for part in query.children() {
+            match part.local() {
+                "Where" => {
+                    let mut budget = limits::PREDICATE_NODES_MAX;
+                    let conditions = conditions(part, &mut budget, 0)?;
+                    parsed.condition = match conditions.len() {
+                        0 => None,
+                        1 => conditions.into_iter().next(),
+                        _ => Some(Condition::And(conditions)),
+                    };
+                }
+                "OrderBy" => order = order_keys(part)?,
+                "GroupBy" => parsed.order = order_keys(part)?,
+                _ => {}
+            }
+        }
+        for key in order {
+            if !parsed.order.iter().any(|own| own.field == key.field) {
+                parsed.order.push(key);
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Reads the markup of a view's query.
+    pub(crate) fn parse_inner(markup: &str) -> Result<Self, Failure> {
+        let document = xml::Document::parse_fragment(markup, &xml::Limits::DEFAULT)
+            .map_err(|error| Failure::uncoded(format!("The query cannot be read: {error}")))?;
+        Self::parse(document.root())
+    }
+
+    /// Whether it has neither a condition nor an order.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.condition.is_none() && self.order.is_empty()
+    }
+
+    /// Checks that the list has the fields that are named.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] for a field that is not there.
+    pub(crate) fn check(&self, list: &List) -> Result<(), Failure> {
+        let mut fields = Vec::new();
+        if let Some(condition) = &self.condition {
+            condition.fields(&mut fields);
+        }
+        fields.extend(self.order.iter().map(|key| &key.field));
+        match fields.iter().find(|field| field.find(list).is_none()) {
+            None => Ok(()),
+            Some(field) => Err(Failure::coded(
+                Code::NO_FIELD,
+                format!("One or more field types are not installed properly. Unknown field: {}", field.name),
+            )),
+        }
+    }
+
+    /// The fields it needs by name, which users and lookups have.
+    pub(crate) fn fields<'l>(&self, list: &'l List) -> Vec<&'l crate::fields::Field> {
+        let mut fields = Vec::new();
+        if let Some(condition) = &self.condition {
+            condition.fields(&mut fields);
+        }
+        fields.extend(self.order.iter().map(|key| &key.field));
+        fields.into_iter().filter(|field| !field.lookup_id).filter_map(|field| field.find(list)).collect()
+    }
+}
+
+impl FieldRef {
+    fn parse(node: Node<'_>) -> Result<Self, Failure> {
+        let name = node.attribute("Name").or(node.attribute("ID")).or(node.attribute("Id"));
+        let name = name.ok_or_else(|| Failure::uncoded("A FieldRef has no Name."))?;
+        Ok(Self { name: name.to_owned(), lookup_id: truth(node.attribute("LookupId")) })
+    }
+
+    /// By internal name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), lookup_id: false }
+    }
+
+    /// As the client wrote it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The field of a list.
+    pub(crate) fn find<'l>(&self, list: &'l List) -> Option<&'l crate::fields::Field> {
+        find_field(list, &self.name)
+    }
+}
+
+/// The field with this name or id.
+pub(crate) fn find_field<'l>(list: &'l List, name: &str) -> Option<&'l crate::fields::Field> {
+    list.field(name).or_else(|| name.parse().ok().and_then(|id| list.field_by_id(id)))
+}
+
+impl Condition {
+    /// Reads a `Contains` that stands alone.
+    pub(crate) fn parse_contains(node: Node<'_>) -> Result<Self, Failure> {
+        Ok(Self::Compare { field: field_of(node)?, how: How::Contains, value: value_of(node)? })
+    }
+
+    fn fields<'c>(&'c self, into: &mut Vec<&'c FieldRef>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(into)),
+            Self::Compare { field, .. } | Self::In { field, .. } | Self::Membership { field, .. } => into.push(field),
+            Self::IsNull(field) | Self::IsNotNull(field) => into.push(field),
+            Self::Overlap { start, end, .. } => into.extend([start, end]),
+        }
+    }
+}
+
+fn conditions(parent: Node<'_>, budget: &mut usize, depth: usize) -> Result<Vec<Condition>, Failure> {
+    parent.children().map(|child| condition(child, budget, depth)).collect()
+}
+
+fn condition(node: Node<'_>, budget: &mut usize, depth: usize) -> Result<Condition, Failure> {
+    *budget = budget.checked_sub(1).ok_or_else(|| Failure::uncoded("The query has too many conditions."))?;
+    if depth > DEPTH_MAX {
+        return Err(Failure::uncoded("The query is nested too deeply."));
+    }
+    let compare = |how: How| -> Result<Condition, Failure> {
+        Ok(Condition::Compare { field: field_of(node)?, how, value: value_of(node)? })
+    };
+    Ok(match node.local() {
+        "And" => Condition::And(conditions(node, budget, depth + 1)?),
+        "Or" => Condition::Or(conditions(node, budget, depth + 1)?),
+        "Eq" => compare(How::Eq)?,
+        "Neq" => compare(How::Neq)?,
+        "Gt" => compare(How::Gt)?,
+        "Geq" => compare(How::Geq)?,
+        "Lt" => compare(How::Lt)?,
+        "Leq" => compare(How::Leq)?,
+        "BeginsWith" => compare(How::BeginsWith)?,
+        "Contains" => compare(How::Contains)?,
+        "Includes" => compare(How::Includes)?,
+        "NotIncludes" => compare(How::NotIncludes)?,
+        "IsNull" => Condition::IsNull(field_of(node)?),
+        "IsNotNull" => Condition::IsNotNull(field_of(node)?),
+        "In" => {
+            let values = node.child_local("Values").ok_or_else(|| Failure::uncoded("In has no Values."))?;
+            if values.children().count() > VALUES_MAX {
+                return Err(Failure::uncoded("In has too many values."));
+            }
+            Condition::In { field: field_of(node)?, values: values.children().map(read_value).collect() }
+        }
+        "Membership" => {
+            let of = match node.attribute("Type").unwrap_or_default() {
+                "SPWeb.AllUsers" | "SPWeb.Users" => Membership::Everybody,
+                _ => Membership::Caller,
+            };
+            Condition::Membership { field: field_of(node)?, of }
+        }
+        "DateRangesOverlap" => {
+            let mut fields = node.children().filter(|child| child.local() == "FieldRef");
+            let start = fields.next().map_or_else(|| Ok(FieldRef::named("EventDate")), FieldRef::parse)?;
+            let end = fields.next().map_or_else(|| Ok(FieldRef::named("EndDate")), FieldRef::parse)?;
+            Condition::Overlap { start, end, value: value_of(node)? }
+        }
+        other => return Err(Failure::uncoded(format!("CAML has no condition {other}."))),
+    })
+}
+
+fn field_of(node: Node<'_>) -> Result<FieldRef, Failure> {
+    FieldRef::parse(node.child_local("FieldRef").ok_or_else(|| Failure::uncoded("A condition has no FieldRef."))?)
+}
+
+fn value_of(node: Node<'_>) -> Result<CamlValue, Failure> {
+    node.child_local("Value").map(read_value).ok_or_else(|| Failure::uncoded("A condition has no Value."))
+}
+
+fn read_value(node: Node<'_>) -> CamlValue {
+    let special = node.children().next().and_then(|child| {
+        Some(match child.local() {
+            "Today" => {
+                let days = child.attribute("OffsetDays").or(child.attribute("Offset")).unwrap_or("0");
+                Operand::Today(days.trim().parse().unwrap_or(0))
+            }
+            "Now" => Operand::Now,
+            "UserID" => Operand::UserId,
+            "Week" => Operand::Span(Span::Week),
+            "Month" => Operand::Span(Span::Month),
+            "Year" => Operand::Span(Span::Year),
+            _ => return None,
+        })
+    });
+    CamlValue {
+        operand: special.unwrap_or_else(|| Operand::Text(node.text().into_owned())),
+        kind: node.attribute("Type").unwrap_or_default().to_ascii_lowercase(),
+        include_time: truth(node.attribute("IncludeTimeValue")),
+    }
+}
+
+fn order_keys(node: Node<'_>) -> Result<Vec<OrderKey>, Failure> {
+    let mut keys = Vec::new();
+    for child in node.children().filter(|child| child.local() == "FieldRef") {
+        let ascending = child.attribute("Ascending").is_none_or(|text| truth(Some(text)));
+        keys.push(OrderKey { field: FieldRef::parse(child)?, ascending });
+        if keys.len() > ORDER_KEYS_MAX {
+            return Err(Failure::uncoded("The order has too many keys."));
+        }
+    }
+    Ok(keys)
+}
+
+/// Which entries of the property bag, and which fields, a `viewFields` parameter asks for.
+pub(crate) fn view_fields(parameter: Option<Node<'_>>) -> Result<(ViewFields, crate::rows::Properties), Failure> {
+    use crate::rows::Properties;
+    let Some(outer) = parameter else { return Ok((ViewFields::Missing, Properties::None)) };
+    let inner = if outer.local() == "ViewFields" { Some(outer) } else { outer.child_local("ViewFields") };
+    let inner = inner.map(|inner| inner.child_local("ViewFields").unwrap_or(inner));
+    let source = inner.unwrap_or(outer);
+    let (mut names, mut properties) = (Vec::new(), std::collections::BTreeSet::new());
+    let mut meta_info = false;
+    for child in source.children().filter(|child| child.local() == "FieldRef") {
+        let name = child.attribute("Name").or(child.attribute("ID")).unwrap_or_default();
+        if name == "MetaInfo" {
+            match child.attribute("Property") {
+                Some(property) => {
+                    properties.insert(property.to_owned());
+                    continue;
+                }
+                None => meta_info = true,
+            }
+        }
+        names.push(name.to_owned());
+        if names.len() > VIEW_FIELDS_MAX {
+            return Err(Failure::uncoded("ViewFields has too many fields."));
+        }
+    }
+    let all_properties = truth(outer.attribute("Properties")) || truth(source.attribute("Properties"));
+    let properties = match (all_properties && meta_info, properties.is_empty()) {
+        (true, _) => Properties::All,
+        (false, true) => Properties::None,
+        (false, false) => Properties::Some(properties),
+    };
+    let asked = !names.is_empty() || properties != Properties::None;
+    let fields = match (asked, inner.is_some()) {
+        (true, _) => ViewFields::Some(names),
+        (false, true) => ViewFields::All,
+        (false, false) => ViewFields::Missing,
+    };
+    Ok((fields, properties))
+}

@@ -1,0 +1,396 @@
+//! Choosing the rows of an answer without a token: conditions, folders, orders and pages.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use engine::{SyncScope, View};
+use model::{ItemId, Predicate, Seq, limits};
+
+use crate::{
+    caml::{Condition, FieldRef, Moment, OrderKey, Query, SortCell, sort_cells},
+    code::Failure,
+    fields::Field,
+    paths,
+    query_options::{QueryOptions, Scope},
+    rows::{Item, Row},
+    schema::List,
+    views::{self, ListView},
+};
+
+/// Rows of a list that is sorted by something other than the id.
+const SORT_ROWS_MAX: usize = 2_000_000;
+
+/// Which rows belong to an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// They satisfy this.
+    pub(crate) condition: Option<Condition>,
+    /// They lie in this folder, a path inside the list. `None` for a folder elsewhere: no row does.
+    pub(crate) folder: Option<String>,
+    /// How deep below the folder they may lie.
+    pub(crate) scope: Scope,
+}
+
+impl Filter {
+    /// The filter of a query with its options.
+    pub(crate) fn new(list: &List, condition: Option<Condition>, options: &QueryOptions) -> Self {
+        let folder = match &options.folder {
+            None => Some(String::new()),
+            Some(url) => {
+                let inside = paths::inside_site(&list.host_url, &list.site_folder, url);
+                paths::below(&inside, list.collection.folder()).map(str::to_owned)
+            }
+        };
+        Self { condition, folder, scope: options.scope }
+    }
+
+    /// Whether a row belongs to the answer.
+    pub(crate) fn takes(&self, row: &Row<'_>, moment: &Moment<'_>) -> bool {
+        let Some(folder) = &self.folder else { return false };
+        let directory = row.directory();
+        let here = directory.len() == folder.len() && directory.eq_ignore_ascii_case(folder);
+        let placed = match self.scope {
+            Scope::Folder => here,
+            Scope::FilesOnly => here && !row.is_folder(),
+            Scope::Recursive => !row.is_folder() && (here || paths::below(&directory, folder).is_some()),
+            Scope::RecursiveAll => here || paths::below(&directory, folder).is_some(),
+        };
+        placed && self.condition.as_ref().is_none_or(|condition| condition.holds(row, moment))
+    }
+}
+
+/// Where a page ended. Clients send it back as it is: `Paged=TRUE&p_Title=tabc&p_ID=10&p_Since=99`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Bookmark {
+    /// The number of the last row. 0 before the first.
+    pub(crate) number: u32,
+    /// The position of the list when its first page was read.
+    pub(crate) since: Option<Seq>,
+    /// What the last row was sorted by, by field.
+    pub(crate) keys: BTreeMap<String, String>,
+}
+
+impl Bookmark {
+    /// Reads a bookmark.
+    ///
+    /// # Errors
+    /// [`Failure::Uncoded`] where it is none.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let mut bookmark = Self::default();
+        for part in text.trim().trim_start_matches('?').split('&').take(64) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let value = paths::decode(&value.replace('+', " "));
+            let bad = || Failure::uncoded("The paging position is not valid.");
+            match name.strip_prefix("p_") {
+                Some("ID") => bookmark.number = value.trim().parse().map_err(|_| bad())?,
+                Some("Since") => bookmark.since = Some(Seq(value.trim().parse().map_err(|_| bad())?)),
+                Some(field) => {
+                    bookmark.keys.insert(field.to_owned(), value);
+                }
+                None => {}
+            }
+        }
+        Ok(bookmark)
+    }
+
+    fn cells(&self, order: &[OrderKey]) -> Option<Vec<SortCell>> {
+        order
+            .iter()
+            .map(|key| {
+                let text = self.keys.get(key.field.name())?;
+                match text.split_at_checked(1) {
+                    Some(("n", number)) => number.parse().ok().map(SortCell::Number),
+                    Some(("t", text)) => Some(SortCell::Text(text.to_owned())),
+                    _ if text.is_empty() => Some(SortCell::Null),
+                    _ => None,
+                }
+            })
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Bookmark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Paged=TRUE")?;
+        for (field, value) in &self.keys {
+            let mut encoded = String::new();
+            paths::encode_into(&mut encoded, value);
+            write!(f, "&p_{field}={}", encoded.replace('&', "%26").replace('=', "%3D").replace('+', "%2B"))?;
+        }
+        write!(f, "&p_ID={}", self.number)?;
+        match self.since {
+            Some(since) => write!(f, "&p_Since={since}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A page of rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    /// In the order asked.
+    pub(crate) items: Vec<Item>,
+    /// Where the next page starts, if there is one.
+    pub(crate) next: Option<Bookmark>,
+}
+
+/// The order of a query; calendars put the series together where that is asked.
+pub(crate) fn effective_order(list: &List, order: &[OrderKey], recurrence_order: bool) -> Vec<OrderKey> {
+    let mut keys = Vec::new();
+    if recurrence_order && list.field("RecurrenceData").is_some() {
+        let key = |name: &str| OrderKey { field: FieldRef::named(name), ascending: true };
+        keys.extend([key("UID"), key("EventType"), key("EventDate")]);
+    }
+    keys.extend(order.iter().cloned());
+    keys
+}
+
+/// The order of two rows by their cells, then by number.
+pub(crate) fn order_rows(order: &[OrderKey], left: &(Vec<SortCell>, u32), right: &(Vec<SortCell>, u32)) -> Ordering {
+    for ((key, left), right) in order.iter().zip(&left.0).zip(&right.0) {
+        let by_key = left.order(right);
+        let by_key = if key.ascending { by_key } else { by_key.reverse() };
+        if by_key.is_ne() {
+            return by_key;
+        }
+    }
+    left.1.cmp(&right.1)
+}
+
+/// Reads a page of a list. By ascending or descending id it costs about what it reads; in any other order the list is
+/// read once.
+///
+/// # Errors
+/// When the store fails; [`Failure::Uncoded`] past the bounds.
+pub(crate) async fn page(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    order: &[OrderKey],
+    after: Option<&Bookmark>,
+    limit: Option<usize>,
+    moment: &Moment<'_>,
+) -> Result<Listing, Failure> {
+    let limit = limit.unwrap_or(usize::MAX);
+    match order.first() {
+        None => ascending(view, list, filter, after, limit, moment).await,
+        Some(key) if key.field.find(list).is_some_and(|field| field.name == "ID") => {
+            if key.ascending {
+                ascending(view, list, filter, after, limit, moment).await
+            } else {
+                descending(view, list, filter, after, limit, moment).await
+            }
+        }
+        Some(_) => sorted(view, list, filter, order, after, limit, moment).await,
+    }
+}
+
+async fn ascending(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    after: Option<&Bookmark>,
+    limit: usize,
+    moment: &Moment<'_>,
+) -> Result<Listing, Failure> {
+    let mut listing = Listing::default();
+    let mut from = after.map(|bookmark| ItemId::in_list(list.id(), bookmark.number));
+    loop {
+        let room = limit.saturating_sub(listing.items.len()).saturating_add(1);
+        let page = view.rows(list.id(), from, room.min(limits::PAGE_ROWS_MAX)).await?;
+        from = page.rows.last().map(|row| row.item);
+        let more = page.more;
+        for row in page.rows {
+            if take(&mut listing, list, filter, Item::from(row), limit, moment)? {
+                return Ok(listing);
+            }
+        }
+        if !more {
+            return Ok(listing);
+        }
+    }
+}
+
+async fn descending(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    after: Option<&Bookmark>,
+    limit: usize,
+    moment: &Moment<'_>,
+) -> Result<Listing, Failure> {
+    let mut listing = Listing::default();
+    let mut below = match after.filter(|bookmark| bookmark.number > 0) {
+        Some(bookmark) => bookmark.number,
+        None => {
+            let newest = engine::Query {
+                predicate: Predicate::True,
+                sort: Vec::new(),
+                offset: 0,
+                limit: 1,
+                scope: SyncScope::NormalAndAssociated,
+            };
+            let found = view.find(list.id(), &newest).await?;
+            found.rows.first().map_or(0, |row| row.item.number()).saturating_add(1)
+        }
+    };
+    while below > 1 {
+        let room = limit.saturating_sub(listing.items.len()).saturating_add(1).min(limits::PAGE_ROWS_MAX) as u32;
+        let lowest = below.saturating_sub(room).max(1);
+        let ids: Vec<ItemId> = (lowest..below).rev().map(|number| ItemId::in_list(list.id(), number)).collect();
+        below = lowest;
+        for row in view.items(&ids).await?.into_iter().flatten() {
+            if take(&mut listing, list, filter, Item::from(row), limit, moment)? {
+                return Ok(listing);
+            }
+        }
+    }
+    Ok(listing)
+}
+
+/// Adds a row that the filter takes; true when it is one more than the limit, which then marks the next page.
+fn take(
+    listing: &mut Listing,
+    list: &List,
+    filter: &Filter,
+    item: Item,
+    limit: usize,
+    moment: &Moment<'_>,
+) -> Result<bool, Failure> {
+    if !filter.takes(&Row::new(list, &item)?, moment) {
+        return Ok(false);
+    }
+    if listing.items.len() >= limit {
+        let number = listing.items.last().map_or(0, |last| last.id.number());
+        listing.next = Some(Bookmark { number, ..Bookmark::default() });
+        return Ok(true);
+    }
+    listing.items.push(item);
+    Ok(false)
+}
+
+async fn sorted(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    order: &[OrderKey],
+    after: Option<&Bookmark>,
+    limit: usize,
+    moment: &Moment<'_>,
+) -> Result<Listing, Failure> {
+    let mut keyed: Vec<(Vec<SortCell>, u32)> = Vec::new();
+    let mut from = None;
+    loop {
+        let page = view.rows(list.id(), from, limits::PAGE_ROWS_MAX).await?;
+        from = page.rows.last().map(|row| row.item);
+        let more = page.more;
+        for row in page.rows {
+            let item = Item::from(row);
+            let row = Row::new(list, &item)?;
+            if filter.takes(&row, moment) {
+                keyed.push((sort_cells(&row, order, moment.names), row.number()));
+            }
+        }
+        if !more {
+            break;
+        }
+        if keyed.len() > SORT_ROWS_MAX {
+            return Err(Failure::uncoded("The list is too large to be sorted."));
+        }
+    }
+    keyed.sort_by(|left, right| order_rows(order, left, right));
+    let start = match after {
+        None => 0,
+        Some(bookmark) if bookmark.number == 0 => 0,
+        Some(bookmark) => match bookmark.cells(order) {
+            // The row itself may have moved since: its old place counts.
+            Some(cells) => {
+                let mark = (cells, bookmark.number);
+                keyed.partition_point(|row| order_rows(order, row, &mark).is_le())
+            }
+            None => keyed.iter().position(|row| row.1 == bookmark.number).map_or(0, |at| at + 1),
+        },
+    };
+    let rest = keyed.get(start..).unwrap_or_default();
+    let taken = rest.get(..limit.min(rest.len())).unwrap_or_default();
+    let next = (taken.len() < rest.len()).then(|| taken.last()).flatten().map(|(cells, number)| Bookmark {
+        number: *number,
+        since: None,
+        keys: order.iter().zip(cells).map(|(key, cell)| (key.field.name().to_owned(), cell_text(cell))).collect(),
+    });
+    let ids: Vec<ItemId> = taken.iter().map(|(_, number)| ItemId::in_list(list.id(), *number)).collect();
+    let items = view.items(&ids).await?.into_iter().flatten().map(Item::from).collect();
+    Ok(Listing { items, next })
+}
+
+fn cell_text(cell: &SortCell) -> String {
+    match cell {
+        SortCell::Null => String::new(),
+        SortCell::Number(number) => format!("n{number}"),
+        SortCell::Text(text) => format!("t{text}"),
+    }
+}
+
+/// Fields that rows carry whatever was asked.
+const CORE_FIELDS: &[&str] = &[
+    "MetaInfo",
+    "_ModerationStatus",
+    "_Level",
+    "ID",
+    "owshiddenversion",
+    "UniqueId",
+    "FSObjType",
+    "Created_x0020_Date",
+    "Created",
+    "Modified",
+    "FileLeafRef",
+    "FileRef",
+];
+
+/// The fields of an answer's rows, each once, those asked for first.
+pub(crate) fn row_fields<'l>(
+    list: &'l List,
+    asked: &crate::caml::ViewFields,
+    view: &ListView,
+    mandatory: bool,
+) -> Vec<&'l Field> {
+    use crate::caml::ViewFields;
+    let mut fields: Vec<&Field> = match asked {
+        ViewFields::All => list.fields.iter().collect(),
+        ViewFields::Some(names) => names.iter().filter_map(|name| crate::caml::find_field(list, name)).collect(),
+        ViewFields::Missing => view.fields.iter().filter_map(|name| list.field(name)).collect(),
+    };
+    if mandatory {
+        fields.extend(list.fields.iter().filter(|field| field.required));
+        fields.extend(list.field("Title"));
+    }
+    fields.extend(CORE_FIELDS.iter().filter_map(|name| list.field(name)));
+    let mut seen = std::collections::BTreeSet::new();
+    fields.retain(|field| seen.insert(&field.name));
+    fields
+}
+
+/// The default view of a list.
+pub(crate) fn default_view(list: &List) -> Option<ListView> {
+    views::views(list).into_iter().next()
+}
+
+/// The query of a view.
+pub(crate) fn view_query(view: &ListView) -> Result<Query, Failure> {
+    Query::parse_inner(view.row.query)
+}
+
+/// Reads a limit of rows: `None` for no limit.
+///
+/// # Errors
+/// [`Failure::Uncoded`] for what is no number.
+pub(crate) fn row_limit(text: Option<&str>) -> Result<Option<usize>, Failure> {
+    match text.map(str::trim) {
+        None | Some("" | "0") => Ok(None),
+        Some(text) => match text.parse::<u32>() {
+            Ok(0) => Ok(None),
+            Ok(limit) => Ok(Some(limit as usize)),
+            Err(_) => Err(Failure::uncoded("The row limit is not a number.")),
+        },
+    }
+}

@@ -1,0 +1,128 @@
+//! `GetListItems` and `GetListItemChanges`. \[MS-LISTSWS 3.1.4.19, 3.1.4.20\]
+
+use model::{Guid, Value};
+
+use crate::{
+    caml::{self, Condition, Moment, Query, ViewFields},
+    changes::{declare_rowset, write_rows},
+    code::{Code, Failure},
+    listing::{self, Bookmark, Filter},
+    names::Names,
+    ops::{Answer, Request},
+    query_options::{Defaults, QueryOptions, Scope},
+    rows::{Item, Row, RowStyle, write_row},
+    value, views,
+};
+
+/// Rows of a list by query, in pages.
+pub(super) fn run(request: Request<'_>) -> Answer<'_> {
+    Box::pin(async move {
+        let context = request.context;
+        let mut view = request.view().await?;
+        let list = context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
+        let (view_fields, properties) = caml::view_fields(request.parameter("viewFields"))?;
+        let options = QueryOptions::parse(request.parameter("queryOptions"), Defaults::Items);
+        let given = caml::payload(request.parameter("query"), "Query").map(Query::parse).transpose()?;
+        let mut view_name = request.text("viewName").filter(|name| !name.is_empty());
+        // Where the client says what it wants, a view that is not there does not matter.
+        let says = ["query", "viewFields", "rowLimit", "queryOptions"];
+        if view_name.as_deref().is_some_and(|name| name.parse::<Guid>().is_ok())
+            && says.iter().any(|name| request.parameter(name).is_some())
+            && super::get_list::named(&list, view_name.as_deref()).is_err()
+        {
+            view_name = None;
+        }
+        let (_, shown) = super::get_list::named(&list, view_name.as_deref())?;
+        let query = match given.filter(|query| !query.is_empty()) {
+            Some(query) => query,
+            // Without a view's name its fields and limit count, not its condition.
+            None if view_name.is_some() => listing::view_query(&shown)?,
+            None => Query::default(),
+        };
+        query.check(&list)?;
+        let after = options.position.as_deref().map(Bookmark::parse).transpose()?;
+        let limit = match request.text("rowLimit").as_deref() {
+            None | Some("") => Some(views::ROW_LIMIT_DEFAULT),
+            Some(text) => listing::row_limit(Some(text))?,
+        };
+        let fields = listing::row_fields(&list, &view_fields, &shown, options.mandatory_columns);
+        let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
+        let moment = Moment {
+            now: context.now(),
+            user_id: context.site.user_id(),
+            calendar_date: options.calendar_date,
+            names: &known,
+        };
+        let filter = Filter::new(&list, query.condition.clone(), &options);
+        let order = listing::effective_order(&list, &query.order, options.recurrence_order);
+        let page = listing::page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
+        let names = Names::of_rows(&mut view, &list, &page.items, &fields).await?;
+        let style = RowStyle {
+            date_in_utc: options.date_in_utc,
+            expand_user: options.expand_user,
+            properties,
+            declare_namespace: false,
+            recurrence_v3: options.recurrence_v3,
+        };
+        let out = request.out;
+        out.start("GetListItemsResult");
+        out.start("listitems");
+        declare_rowset(out);
+        write_rows(out, &list, &page.items, page.next.as_ref(), &mut |out, row| {
+            write_row(out, row, &fields, &style, &names);
+        })?;
+        out.end();
+        out.end();
+        Ok(())
+    })
+}
+
+/// The older form of the change operation: rows that changed at or after a time, then all rows. Deletions do not show.
+pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
+    Box::pin(async move {
+        let context = request.context;
+        let mut view = request.view().await?;
+        let list = context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
+        let (view_fields, properties) = caml::view_fields(request.parameter("viewFields"))?;
+        let view_fields = if view_fields == ViewFields::All { ViewFields::Missing } else { view_fields };
+        let since = match request.text("since") {
+            None => None,
+            Some(text) => {
+                Some(value::time(&text).ok_or_else(|| Failure::uncoded("The parameter since is not a date."))?)
+            }
+        };
+        let contains = caml::payload(request.parameter("contains"), "Contains")
+            .filter(|node| node.children().next().is_some())
+            .map(Condition::parse_contains)
+            .transpose()?;
+        let query = Query { condition: contains, order: Vec::new() };
+        query.check(&list)?;
+        let shown = listing::default_view(&list)
+            .ok_or_else(|| Failure::coded(Code::NO_VIEW, "The specified view is invalid."))?;
+        let fields = listing::row_fields(&list, &view_fields, &shown, true);
+        let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
+        let moment = Moment { now: context.now(), user_id: context.site.user_id(), calendar_date: None, names: &known };
+        let filter = Filter { condition: query.condition, folder: Some(String::new()), scope: Scope::RecursiveAll };
+        let all = listing::page(&mut view, &list, &filter, &[], None, None, &moment).await?.items;
+        let mut changed: Vec<Item> = Vec::new();
+        for item in &all {
+            let modified = Row::new(&list, item)?.stored("Modified").as_ref().and_then(Value::as_time);
+            if since.is_none_or(|since| modified.is_some_and(|modified| modified >= since)) {
+                changed.push(item.clone());
+            }
+        }
+        let names = Names::of_rows(&mut view, &list, &all, &fields).await?;
+        let style = RowStyle { date_in_utc: true, properties, ..RowStyle::default() };
+        let out = request.out;
+        out.start("GetListItemChangesResult");
+        out.start("listitems");
+        out.attribute_display("TimeStamp", context.now());
+        declare_rowset(out);
+        for items in [&changed, &all] {
+            write_rows(out, &list, items, None, &mut |out, row| write_row(out, row, &fields, &style, &names))?;
+        }
+        out.end();
+        out.end();
+        Ok(())
+    })
+}

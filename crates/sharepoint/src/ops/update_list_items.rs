@@ -1,0 +1,246 @@
+//! `UpdateListItems`. \[MS-LISTSWS 3.1.4.31\]
+
+use model::{ItemId, limits};
+use xml::{Node, Writer};
+
+use crate::{
+    code::{Code, Failure},
+    context::Context,
+    fields::{Field, truth},
+    names::Names,
+    ops::{Answer, Request},
+    paths,
+    rows::{Item, Properties, Row, RowStyle, write_row},
+    schema::List,
+    update::{self, Edit, FieldWrite},
+    value::Reading,
+};
+
+/// Methods of one batch.
+const METHODS_MAX: usize = limits::BATCH_IDS_MAX;
+/// Values of one method.
+const VALUES_MAX: usize = 5_000;
+
+/// What became of a method.
+enum Outcome {
+    /// Done; the row as it is now, none for a deletion.
+    Done(Option<Item>),
+    /// Refused; the row as it is, where there is one.
+    Refused { failure: Failure, row: Option<Item>, sent_version: Option<i32> },
+}
+
+/// Adds, changes, deletes and moves rows; each method is a transaction of its own.
+pub(super) fn run(request: Request<'_>) -> Answer<'_> {
+    Box::pin(async move {
+        let context = request.context;
+        let name = request.text("listName").unwrap_or_default();
+        if name.is_empty() {
+            return Err(Failure::uncoded("Cannot access a closed Stream."));
+        }
+        let mut view = request.view().await?;
+        let list = context.list(&mut view, &name).await?;
+        drop(view);
+        let batch = crate::caml::payload(request.parameter("updates"), "Batch")
+            .ok_or_else(|| Failure::uncoded("The parameter updates has no Batch."))?;
+        if truth(batch.attribute("LockSchema"))
+            && let Some(version) = batch.attribute("ListVersion").and_then(|text| text.trim().parse::<i64>().ok())
+            && version != i64::from(list.collection.version())
+        {
+            return Err(Failure::coded(Code::SCHEMA_LOCKED, "The schema of the list has changed."));
+        }
+        let stop = batch.attribute("OnError").is_some_and(|text| text.eq_ignore_ascii_case("Return"));
+        let folder = match batch.attribute("RootFolder").filter(|folder| !folder.is_empty()) {
+            None => String::new(),
+            Some(url) => {
+                let inside = paths::inside_site(&list.host_url, &list.site_folder, url);
+                paths::below(&inside, list.collection.folder())
+                    .ok_or_else(|| Failure::uncoded("RootFolder does not lie in the list."))?
+                    .to_owned()
+            }
+        };
+        let methods: Vec<Node<'_>> = batch.children().filter(|node| node.local() == "Method").collect();
+        if methods.len() > METHODS_MAX {
+            return Err(Failure::uncoded("The batch has too many methods."));
+        }
+        let style = RowStyle {
+            date_in_utc: truth(batch.attribute("DateInUtc")),
+            declare_namespace: true,
+            recurrence_v3: true,
+            properties: if truth(batch.attribute("Properties")) { Properties::All } else { Properties::None },
+            expand_user: false,
+        };
+        request.out.start("UpdateListItemsResult");
+        request.out.start("Results");
+        let mut stopped = false;
+        for method in methods {
+            let command = method.attribute("Cmd").unwrap_or_default();
+            let outcome = if stopped {
+                let text = "The operation was cancelled because an earlier one failed.";
+                Outcome::Refused { failure: Failure::coded(Code::CANCELLED, text), row: None, sent_version: None }
+            } else {
+                perform(context, &list, method, command, &folder).await?
+            };
+            stopped |= stop && matches!(outcome, Outcome::Refused { .. });
+            let id = format!("{},{command}", method.attribute("ID").unwrap_or_default());
+            write_result(context, request.out, &list, &id, outcome, &style).await?;
+        }
+        request.out.end();
+        request.out.end();
+        Ok(())
+    })
+}
+
+fn writes(method: Node<'_>) -> Vec<FieldWrite> {
+    let fields = method.children().filter(|node| node.local() == "Field").take(VALUES_MAX);
+    fields
+        .map(|node| {
+            // Markup that was not escaped counts as the text it is.
+            let inner: String = node.children().map(Node::to_xml).collect();
+            FieldWrite {
+                name: node.attribute("Name").unwrap_or_default().to_owned(),
+                property: node.attribute("Property").map(str::to_owned),
+                text: if inner.is_empty() { node.text().into_owned() } else { inner },
+            }
+        })
+        .collect()
+}
+
+/// # Errors
+/// Only where the store fails so that the rest of the batch makes no sense.
+async fn perform(
+    context: &Context<'_>,
+    list: &List,
+    method: Node<'_>,
+    command: &str,
+    folder: &str,
+) -> Result<Outcome, Failure> {
+    let writes = writes(method);
+    let mut view = context.view().await?;
+    let names = update::names_for(&mut view, list, &writes).await?;
+    let reading = Reading { names: &names, now: context.now() };
+    let plain = |name: &str| writes.iter().find(|write| write.name == name).map(|write| write.text.trim());
+    let number = plain("ID").and_then(|text| text.split(";#").next()).and_then(|text| text.parse::<u32>().ok());
+    let sent_version = plain("owshiddenversion").and_then(|text| text.parse::<i32>().ok());
+    let existing = match (command, number) {
+        ("New", _) | (_, None) => None,
+        (_, Some(number)) => {
+            let id = ItemId::in_list(list.id(), number);
+            view.items(&[id]).await?.pop().flatten().map(Item::from)
+        }
+    };
+    drop(view);
+    let no_item = || {
+        Failure::coded(
+            Code::NO_ITEM,
+            "Item does not exist.\nThe page you selected contains an item that does not exist. It may have been \
+             deleted by another user.",
+        )
+    };
+    let done = match (command, &existing) {
+        ("New", _) => match Edit::read(list, &writes, &reading) {
+            Ok(edit) => update::create(context, list, &edit, folder, &reading).await.map(Some),
+            Err(failure) => Err(failure),
+        },
+        ("Update" | "Delete" | "Move" | "Moderate", None) => Err(no_item()),
+        ("Update", Some(item)) => match Edit::read(list, &writes, &reading) {
+            Ok(edit) => update::change(context, list, item.id.number(), &edit).await.map(Some),
+            Err(failure) => Err(failure),
+        },
+        ("Delete", Some(item)) => update::remove(context, list, item.id.number(), sent_version).await.map(|()| None),
+        ("Move", Some(item)) => {
+            let url = plain("MoveNewUrl").unwrap_or_default();
+            move_row(context, list, item, url, sent_version).await.map(Some)
+        }
+        ("Moderate", Some(_)) => Err(Failure::bad_value("The list does not moderate its content.")),
+        _ => Err(Failure::bad_value(format!("There is no method {command}."))),
+    };
+    match done {
+        Ok(row) => Ok(Outcome::Done(row)),
+        Err(failure) => {
+            // The row as it is now, for the client to see what it conflicts with.
+            let row = match existing {
+                Some(item) => context.view().await?.items(&[item.id]).await?.pop().flatten().map(Item::from),
+                None => None,
+            };
+            Ok(Outcome::Refused { failure, row, sent_version })
+        }
+    }
+}
+
+/// Moves a file or folder to another place of the site.
+pub(crate) async fn move_row(
+    context: &Context<'_>,
+    list: &List,
+    item: &Item,
+    url: &str,
+    version: Option<i32>,
+) -> Result<Item, Failure> {
+    if url.is_empty() {
+        return Err(Failure::bad_value("MoveNewUrl is missing."));
+    }
+    let inside = paths::inside_site(&list.host_url, &list.site_folder, url);
+    let lists = context.view().await?.lists().await?;
+    let target = lists
+        .into_iter()
+        .filter(|other| paths::below(&inside, other.folder()).is_some_and(|rest| !rest.is_empty()))
+        .max_by_key(|other| other.folder().len())
+        .ok_or_else(|| Failure::bad_value("There is no library at MoveNewUrl."))?;
+    let path = paths::below(&inside, target.folder()).unwrap_or_default().to_owned();
+    if target.id() == list.id() {
+        let rename = |draft: &mut engine::RowDraft| {
+            if draft.path.is_some() {
+                draft.path = Some(path.clone());
+            }
+        };
+        return Ok(Item::from(context.site.update_row(item.id, version, &rename).await?));
+    }
+    Ok(Item::from(context.site.move_row(item.id, target.id(), &path).await?))
+}
+
+async fn write_result(
+    context: &Context<'_>,
+    out: &mut Writer,
+    list: &List,
+    id: &str,
+    outcome: Outcome,
+    style: &RowStyle,
+) -> Result<(), Failure> {
+    out.start("Result");
+    out.attribute("ID", id);
+    let row = match outcome {
+        Outcome::Done(row) => {
+            out.display("ErrorCode", Code::SUCCESS);
+            if row.is_some() {
+                out.empty("ID");
+            }
+            row
+        }
+        Outcome::Refused { failure, row, sent_version } => {
+            let (code, text) = failure.explain();
+            let code = code.unwrap_or(Code::BAD_VALUE);
+            if code == Code::CONFLICT {
+                out.attribute("List", &list.guid().braced());
+                out.attribute_display("Version", sent_version.unwrap_or_default().wrapping_add(1));
+            }
+            out.display("ErrorCode", code);
+            out.element("ErrorText", &text);
+            row
+        }
+    };
+    if let Some(item) = row {
+        let moved = if item.id.0 >> 32 == list.id().0 { None } else { Some(other_list(context, &item).await?) };
+        let list = moved.as_ref().unwrap_or(list);
+        let fields: Vec<&Field> = list.fields.iter().collect();
+        let mut view = context.view().await?;
+        let names = Names::of_rows(&mut view, list, std::slice::from_ref(&item), &fields).await?;
+        write_row(out, &Row::new(list, &item)?, &fields, style, &names);
+    }
+    out.end();
+    Ok(())
+}
+
+/// The list of a row that was moved.
+async fn other_list(context: &Context<'_>, item: &Item) -> Result<List, Failure> {
+    let collection = context.view().await?.list(model::CollectionId(item.id.0 >> 32)).await?;
+    Ok(context.wrap(collection))
+}

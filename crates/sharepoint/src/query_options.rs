@@ -1,0 +1,114 @@
+//! `QueryOptions`: how rows are chosen, paged and written. \[MS-LISTSWS 2.2.4.6\]
+
+use model::Time;
+use xml::Node;
+
+use crate::{caml::payload, fields::truth, value};
+
+/// Ids in `ExtraIds`.
+const EXTRA_IDS_MAX: usize = 1_000;
+
+/// Which rows below the folder belong to an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What lies in the folder, folders too.
+    #[default]
+    Folder,
+    /// Files (and items) that lie in the folder.
+    FilesOnly,
+    /// Files (and items) in it and below.
+    Recursive,
+    /// Everything in it and below.
+    RecursiveAll,
+}
+
+impl Scope {
+    fn parse(text: &str) -> Self {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "filesonly" => Self::FilesOnly,
+            "recursive" => Self::Recursive,
+            "recursiveall" => Self::RecursiveAll,
+            _ => Self::Folder,
+        }
+    }
+}
+
+/// The operation whose defaults hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Defaults {
+    /// `GetListItems` and `GetListItemChanges`.
+    Items,
+    /// `GetListItemChangesSinceToken`.
+    Changes,
+}
+
+/// The options of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct QueryOptions {
+    pub(crate) date_in_utc: bool,
+    pub(crate) folder: Option<String>,
+    /// The bookmark of the previous page.
+    pub(crate) position: Option<String>,
+    pub(crate) mandatory_columns: bool,
+    pub(crate) scope: Scope,
+    pub(crate) recurrence_v3: bool,
+    pub(crate) recurrence_order: bool,
+    pub(crate) expand_user: bool,
+    /// Row numbers that are returned whether they changed or not.
+    pub(crate) extra_ids: Vec<u32>,
+    pub(crate) calendar_date: Option<Time>,
+}
+
+impl QueryOptions {
+    /// Reads the parameter. An omitted one and an empty one are the same. `GetListItems` writes dates in local time
+    /// unless asked otherwise, which is the only form that its clients without options read.
+    pub(crate) fn parse(parameter: Option<Node<'_>>, defaults: Defaults) -> Self {
+        let changes = defaults == Defaults::Changes;
+        let given = payload(parameter, "QueryOptions").filter(|node| node.children().next().is_some());
+        let Some(given) = given else {
+            return Self {
+                date_in_utc: changes,
+                folder: None,
+                position: None,
+                mandatory_columns: true,
+                scope: if changes { Scope::RecursiveAll } else { Scope::Folder },
+                recurrence_v3: changes,
+                recurrence_order: changes,
+                expand_user: changes,
+                extra_ids: Vec::new(),
+                calendar_date: None,
+            };
+        };
+        // Over REST a bare Paging element comes in place of the options.
+        let paging = if given.local() == "Paging" { Some(given) } else { given.child_local("Paging") };
+        let text = |name: &str| given.child_local(name).map(|node| node.text().trim().to_owned());
+        let flag = |name: &str, default: bool| match text(name) {
+            Some(text) if !text.is_empty() => truth(Some(&text)),
+            Some(_) | None => default,
+        };
+        let extra_ids = text("ExtraIds").unwrap_or_default();
+        Self {
+            date_in_utc: flag("DateInUtc", changes),
+            folder: text("Folder").filter(|folder| !folder.is_empty()),
+            position: paging
+                .and_then(|node| node.attribute("ListItemCollectionPositionNext"))
+                .filter(|position| !position.trim().is_empty())
+                .map(str::to_owned),
+            mandatory_columns: flag("IncludeMandatoryColumns", true),
+            scope: given
+                .child_local("ViewAttributes")
+                .and_then(|node| node.attribute("Scope"))
+                .map(Scope::parse)
+                .unwrap_or_default(),
+            recurrence_v3: text("RecurrencePatternXMLVersion").is_some_and(|text| text.eq_ignore_ascii_case("v3")),
+            recurrence_order: flag("RecurrenceOrderBy", false),
+            expand_user: flag("ExpandUserField", false),
+            extra_ids: extra_ids
+                .split([',', ';', ' '])
+                .filter_map(|part| part.trim().parse().ok())
+                .take(EXTRA_IDS_MAX)
+                .collect(),
+            calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
+        }
+    }
+}

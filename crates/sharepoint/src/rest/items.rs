@@ -1,0 +1,218 @@
+//! Items of a list: pages of them, one, and writing them.
+
+use serde_json::Value as Json;
+
+use super::{Ask, entity::Entity, error::RestError, item_json, options::Shape, path::Key, reply::Reply};
+use crate::{
+    caml::{FieldRef, Moment, OrderKey, Query},
+    listing::{self, Bookmark, Filter},
+    names::Names,
+    query_options::Scope,
+    rows::{Item, Row},
+    schema::List,
+    update::{self, Edit, FieldWrite},
+    value::Reading,
+};
+use engine::View;
+use model::ItemId;
+
+/// Items of a page where the client does not say.
+const TOP_DEFAULT: usize = 100;
+/// Items of a page at most.
+const TOP_MAX: usize = 5_000;
+
+/// `GET items`.
+pub(super) async fn page(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let condition = match &ask.options.filter {
+        Some(filter) => {
+            let caml = filter.to_caml(&list)?;
+            Query::parse_inner(&caml).map_err(|failure| ask.failed(failure))?.condition
+        }
+        None => None,
+    };
+    let query = Query { condition, order: order(ask, &list)? };
+    let top = ask.options.top.unwrap_or(TOP_DEFAULT).min(TOP_MAX);
+    answer_page(ask, &mut view, &list, query, top).await
+}
+
+async fn answer_page(
+    ask: &Ask<'_>,
+    view: &mut View,
+    list: &List,
+    query: Query,
+    top: usize,
+) -> Result<Reply, RestError> {
+    query.check(list).map_err(|failure| ask.failed(failure))?;
+    let known = Names::all(view, list, &query.fields(list)).await?;
+    let moment =
+        Moment { now: ask.context.now(), user_id: ask.context.site.user_id(), calendar_date: None, names: &known };
+    let order = query.order;
+    let filter = Filter { condition: query.condition, folder: Some(String::new()), scope: Scope::RecursiveAll };
+    let after = ask.options.skip_token.as_deref().map(Bookmark::parse).transpose();
+    let after = after.map_err(|failure| ask.failed(failure))?;
+    let page = listing::page(view, list, &filter, &order, after.as_ref(), Some(top), &moment).await;
+    let page = page.map_err(|failure| ask.failed(failure))?;
+    let entities = entities(ask, view, list, &page.items).await?;
+    let path = format!("{}/Items", item_json::list_path(list));
+    let next = page.next.filter(|_| top > 0).map(|next| {
+        let query = ask.options.next_page(&next.to_string());
+        format!("{}{path}?{query}", ask.api_url)
+    });
+    let set = format!("SP.ListData.{}s", item_json::entity_type_name(list) + "Item");
+    Ok(Reply::Entities { set, entities, next })
+}
+
+fn order(ask: &Ask<'_>, list: &List) -> Result<Vec<OrderKey>, RestError> {
+    let key = |(name, ascending): &(String, bool)| {
+        let head = name.split('/').next().unwrap_or(name);
+        let (field, _) = item_json::find_field(list, head)
+            .ok_or_else(|| RestError::no_property(name, &item_json::item_type(list)))?;
+        Ok(OrderKey { field: FieldRef::named(&field.name), ascending: *ascending })
+    };
+    ask.options.order.iter().map(key).collect()
+}
+
+async fn entities(ask: &Ask<'_>, view: &mut View, list: &List, items: &[Item]) -> Result<Vec<Entity>, RestError> {
+    let shape = &ask.options.shape;
+    let names = Names::of_rows(view, list, items, &item_json::named_fields(list, shape)).await?;
+    let mut entities = Vec::with_capacity(items.len());
+    for item in items {
+        entities.push(item_json::entity(list, item, shape, &names)?);
+    }
+    // What no item can have is an error; without items nobody can tell.
+    if let Some(first) = entities.first() {
+        check_shape(first, shape)?;
+    }
+    Ok(entities)
+}
+
+fn check_shape(entity: &Entity, shape: &Shape) -> Result<(), RestError> {
+    match entity.lacks(shape) {
+        None => Ok(()),
+        Some(name) => Err(RestError::no_property(name, &entity.kind)),
+    }
+}
+
+/// `GET items(3)`.
+pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let item = find(ask, &mut view, &list).await?;
+    let mut entities = entities(ask, &mut view, &list, &[item]).await?;
+    entities.pop().map(Reply::Entity).ok_or_else(RestError::no_item)
+}
+
+/// `GET items(3)/FieldValuesAsText`.
+pub(super) async fn as_text(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let item = find(ask, &mut view, &list).await?;
+    let fields: Vec<_> = list.fields.iter().filter(|field| item_json::is_lookup(field.kind)).collect();
+    let names = Names::of_rows(&mut view, &list, std::slice::from_ref(&item), &fields).await?;
+    Ok(Reply::Entity(item_json::texts(&list, &Row::new(&list, &item)?, &names)))
+}
+
+/// `GET items(3)/AttachmentFiles`: there are none.
+pub(super) async fn attachments(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    find(ask, &mut view, &list).await?;
+    Ok(Reply::Entities { set: "SP.ApiData.Attachments".to_owned(), entities: Vec::new(), next: None })
+}
+
+/// `POST items`.
+pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let writes = writes(ask, &list)?;
+    let names = update::names_for(&mut view, &list, &writes).await.map_err(|failure| ask.failed(failure))?;
+    let reading = Reading { names: &names, now: ask.context.now() };
+    let edit = Edit::read(&list, &writes, &reading).map_err(|failure| ask.failed(failure))?;
+    drop(view);
+    let made = update::create(&ask.context, &list, &edit, "", &reading).await;
+    let item = made.map_err(|failure| ask.failed(failure))?;
+    let mut view = ask.context.view().await?;
+    let mut entities = entities(ask, &mut view, &list, &[item]).await?;
+    entities.pop().map(Reply::Created).ok_or_else(RestError::no_item)
+}
+
+/// `MERGE items(3)`.
+pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let item = find(ask, &mut view, &list).await?;
+    let version = expected_version(ask, &list, &item)?;
+    let writes = writes(ask, &list)?;
+    let names = update::names_for(&mut view, &list, &writes).await.map_err(|failure| ask.failed(failure))?;
+    let reading = Reading { names: &names, now: ask.context.now() };
+    let mut edit = Edit::read(&list, &writes, &reading).map_err(|failure| ask.failed(failure))?;
+    edit.version = version.or(edit.version);
+    drop(view);
+    let changed = update::change(&ask.context, &list, item.id.number(), &edit).await;
+    let item = changed.map_err(|failure| ask.failed(failure))?;
+    Ok(Reply::Changed(Some(item_json::etag(&Row::new(&list, &item)?))))
+}
+
+/// `DELETE items(3)`.
+pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let item = find(ask, &mut view, &list).await?;
+    let version = expected_version(ask, &list, &item)?;
+    drop(view);
+    ask.context.site.delete_row(item.id, version).await?;
+    Ok(Reply::Deleted)
+}
+
+/// The version that the client means by `If-Match`; `None` for any.
+fn expected_version(ask: &Ask<'_>, list: &List, item: &Item) -> Result<Option<i32>, RestError> {
+    let Some(given) = ask.if_match() else { return Ok(None) };
+    let row = Row::new(list, item)?;
+    let current = item_json::etag(&row);
+    let mut tags = given.split(['"', ' ']).filter(|tag| !tag.is_empty() && !matches!(*tag, "W/" | ","));
+    if tags.any(|tag| tag.trim_matches('{').eq_ignore_ascii_case(current.trim_matches('"'))) {
+        Ok(Some(row.version()))
+    } else {
+        Err(RestError::stale(given, &current))
+    }
+}
+
+async fn find(ask: &Ask<'_>, view: &mut View, list: &List) -> Result<Item, RestError> {
+    let Some(Key { value, .. }) = ask.key("items") else { return Err(RestError::no_item()) };
+    let number = value.to_number().ok_or_else(RestError::no_item)?;
+    let row = view.items(&[ItemId::in_list(list.id(), number)]).await?.pop().flatten();
+    row.filter(|row| row.collection == list.id()).map(Item::from).ok_or_else(RestError::no_item)
+}
+
+fn writes(ask: &Ask<'_>, list: &List) -> Result<Vec<FieldWrite>, RestError> {
+    let body = ask.body()?;
+    let mut writes = Vec::new();
+    for (name, json) in body.values() {
+        writes.extend(item_json::field_write(list, name, json)?);
+    }
+    Ok(writes)
+}
+
+/// `POST getitems`: the items of a CAML view, `{"query":{"ViewXml":"<View>…</View>"}}`.
+pub(super) async fn by_caml(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let body = ask.body()?.without("query")?;
+    let markup = match body.get("ViewXml") {
+        Some(Json::String(text)) => text.clone(),
+        Some(_) | None => String::new(),
+    };
+    let document = xml::Document::parse_fragment(&markup, &xml::Limits::DEFAULT)
+        .map_err(|error| RestError::bad_query(format!("The ViewXml cannot be read: {error}.")))?;
+    let root = document.root();
+    let given = root.child_local("View").unwrap_or(root);
+    let query = match given.child_local("Query") {
+        Some(query) => Query::parse(query).map_err(|failure| ask.failed(failure))?,
+        None => Query::default(),
+    };
+    let limit = given.child_local("RowLimit").map(|node| node.text().into_owned());
+    let limit = listing::row_limit(limit.as_deref()).map_err(|failure| ask.failed(failure))?;
+    answer_page(ask, &mut view, &list, query, limit.unwrap_or(TOP_MAX).min(TOP_MAX)).await
+}

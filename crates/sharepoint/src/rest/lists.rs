@@ -1,0 +1,306 @@
+//! Lists of the site.
+
+use engine::{ListCollection, View, list_keys};
+use http::StatusCode;
+use model::{Bag, Time, Value as Stored};
+use serde_json::Value as Json;
+
+use super::{
+    Ask,
+    entity::{Entity, Value},
+    error::RestError,
+    item_json, list_fields,
+    options::Shape,
+    path::{By, Key},
+    reply::Reply,
+    web,
+};
+use crate::{ops::add_list, paths, schema::List, views};
+
+/// The template of lists that are made without one.
+const TEMPLATE_DEFAULT: i64 = 100;
+
+impl Ask<'_> {
+    /// The list that the path names.
+    pub(super) async fn list(&self, view: &mut View) -> Result<List, RestError> {
+        let missing = |name: &str| RestError::no_list(name, &self.context.web_url());
+        let Some(Key { by, value }) = self.key("lists") else { return Err(missing("")) };
+        let name = value.to_text();
+        let found = match by {
+            By::Url => self.list_at(view, &name).await?,
+            By::Id => match name.trim().parse() {
+                Ok(guid) => view.list_by_guid(guid).await?,
+                Err(_) => view.list_by_title(name.trim()).await?,
+            },
+            By::Title | By::Name | By::Mail => view.list_by_title(name.trim()).await?,
+        };
+        found.map(|found| self.context.wrap(found)).ok_or_else(|| missing(&name))
+    }
+
+    async fn list_at(&self, view: &mut View, url: &str) -> Result<Option<ListCollection>, RestError> {
+        let path = paths::inside_site(self.context.call.base_url, self.context.call.site_path, url);
+        let folder = path.split("/Forms/").next().unwrap_or(&path);
+        let same = |list: &ListCollection| paths::below(folder, list.folder()).is_some();
+        Ok(view.lists().await?.into_iter().find(same))
+    }
+}
+
+/// When a list was last changed.
+pub(super) fn modified(list: &ListCollection) -> Time {
+    list.bag.get(&list_keys::LIST_MODIFIED).and_then(Stored::as_time).unwrap_or_default()
+}
+
+fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
+    let mut entity = Entity::new("SP.List", item_json::list_path(list), "SP.ApiData.Lists/@Element");
+    entity.etag = Some(etag(list));
+    let library = list.template.is_library();
+    let title = list.collection.title();
+    entity.links(&[
+        "ContentTypes",
+        "DefaultView",
+        "EventReceivers",
+        "Fields",
+        "Forms",
+        "InformationRightsManagementSettings",
+        "Items",
+        "ParentWeb",
+        "RoleAssignments",
+        "RootFolder",
+        "UserCustomActions",
+        "Views",
+        "WorkflowAssociations",
+    ]);
+    entity.plain("AllowContentTypes", true);
+    entity.plain("BaseTemplate", list.template.id);
+    entity.plain("BaseType", list.template.base_type);
+    entity.plain("ContentTypesEnabled", false);
+    entity.plain("CrawlNonDefaultViews", false);
+    entity.plain("Created", list.created().to_string());
+    let token = list_token(ask, list, position);
+    entity.value("CurrentChangeToken", token);
+    entity.plain("DefaultContentApprovalWorkflowId", model::Guid::NIL.to_string());
+    entity.on_demand(
+        "DefaultViewUrl",
+        Value::Plain(views::views(list).first().map_or(Json::Null, |view| Json::String(view.url.clone()))),
+    );
+    entity.plain("Description", list.description());
+    entity.plain("Direction", "none");
+    entity.plain("DocumentTemplateUrl", Json::Null);
+    entity.plain("DraftVersionVisibility", 0);
+    entity.on_demand("EffectiveBasePermissions", web::permissions(list.rights_mask));
+    entity.plain("EnableAttachments", !library);
+    entity.plain("EnableFolderCreation", library);
+    entity.plain("EnableMinorVersions", false);
+    entity.plain("EnableModeration", false);
+    entity.plain("EnableVersioning", false);
+    entity.plain("EntityTypeName", item_json::entity_type_name(list));
+    entity.plain("FileSavePostProcessingEnabled", false);
+    entity.plain("ForceCheckout", false);
+    entity.plain("HasExternalDataSource", false);
+    entity.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(false)));
+    entity.plain("Hidden", list.is_hidden());
+    entity.plain("Id", list.guid().to_string());
+    entity.plain("ImageUrl", format!("/_layouts/15/images/{}", list.template.image));
+    entity.plain("IrmEnabled", false);
+    entity.plain("IsApplicationList", false);
+    entity.plain("IsCatalog", list.is_hidden());
+    entity.plain("IsPrivate", false);
+    entity.plain("ItemCount", list.collection.row.items);
+    let row = &list.collection.row;
+    entity.plain("LastItemDeletedDate", list.created().to_string());
+    entity.plain("LastItemModifiedDate", list.modified().to_string());
+    entity.plain("ListItemEntityTypeFullName", item_json::item_type(list));
+    entity.plain("MultipleDataList", false);
+    entity.plain("NoCrawl", false);
+    entity.on_demand("OnQuickLaunch", Value::Plain(Json::Bool(!list.is_hidden())));
+    entity.plain("ParentWebUrl", format!("/{}", list.site_folder));
+    entity.plain("ServerTemplateCanCreateFolders", true);
+    entity.plain("TemplateFeatureId", list.template.feature);
+    entity.plain("Title", title);
+    entity.on_demand("Position", Value::Plain(Json::from(row.seq.0)));
+    entity
+}
+
+fn etag(list: &List) -> String {
+    format!("\"{}\"", list.collection.version())
+}
+
+fn list_token(ask: &Ask<'_>, list: &List, position: model::Seq) -> Value {
+    let token = crate::changes::current_token(&ask.context, list, position);
+    Value::Complex("SP.ChangeToken", vec![("StringValue", Value::Plain(Json::String(token.to_string())))])
+}
+
+fn root_folder(list: &List) -> Entity {
+    let path = format!("{}/RootFolder", item_json::list_path(list));
+    let mut folder = Entity::new("SP.Folder", path, "SP.ApiData.Folders/@Element");
+    folder.plain("ItemCount", list.collection.row.items);
+    folder.plain("Name", paths::split(&list.root_folder).1);
+    folder.plain("ServerRelativeUrl", format!("/{}", list.root_folder));
+    folder.plain("TimeCreated", list.created().to_string());
+    folder.plain("TimeLastModified", list.modified().to_string());
+    folder.plain("WelcomePage", "");
+    folder
+}
+
+fn expanded(ask: &Ask<'_>, list: &List, shape: &Shape, position: model::Seq) -> Entity {
+    let mut entity = entity(ask, list, position);
+    if shape.expands("RootFolder") {
+        entity.expand("RootFolder", Value::Entity(Box::new(root_folder(list))));
+    }
+    if shape.expands("Fields") {
+        entity.expand("Fields", Value::Entities(list_fields::entities(list)));
+    }
+    if shape.expands("Views") {
+        entity.expand("Views", Value::Entities(view_entities(list)));
+    }
+    if shape.expands("DefaultView") {
+        let first = view_entities(list).into_iter().next();
+        entity.expand("DefaultView", first.map_or(Value::Plain(Json::Null), |view| Value::Entity(Box::new(view))));
+    }
+    entity
+}
+
+/// All lists as entities.
+pub(super) async fn entities(ask: &Ask<'_>, view: &mut View, shape: &Shape) -> Result<Vec<Entity>, RestError> {
+    let position = view.position();
+    let lists = view.lists().await?;
+    Ok(lists.into_iter().map(|found| expanded(ask, &ask.context.wrap(found), shape, position)).collect())
+}
+
+/// `GET lists`.
+pub(super) async fn all(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let entities = entities(ask, &mut view, &ask.options.shape).await?;
+    ask.collection("SP.ApiData.Lists", entities)
+}
+
+/// `GET lists(guid'…')`.
+pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let entity = expanded(ask, &list, &ask.options.shape, view.position());
+    match entity.lacks(&ask.options.shape) {
+        None => Ok(Reply::Entity(entity)),
+        Some(name) => Err(RestError::no_property(name, &entity.kind)),
+    }
+}
+
+/// `GET lists(guid'…')/rootfolder`.
+pub(super) async fn folder(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    Ok(Reply::Entity(root_folder(&ask.list(&mut view).await?)))
+}
+
+/// `POST lists`.
+pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let body = ask.body()?.without("parameters")?;
+    let title = body.text("Title")?.unwrap_or_default();
+    let number = body.number("BaseTemplate")?.unwrap_or(TEMPLATE_DEFAULT);
+    let template = i32::try_from(number).map_err(|_| RestError::bad_value("The list template is not supported."))?;
+    let description = body.text("Description")?.unwrap_or_default();
+    let made = add_list::create(&ask.context, &title, template, &description).await;
+    let list = made.map_err(|failure| ask.failed(failure))?;
+    let view = ask.context.view().await?;
+    Ok(Reply::Created(entity(ask, &list, view.position())))
+}
+
+fn title_error(error: engine::EngineError) -> RestError {
+    let error = RestError::from(error);
+    if error.status == StatusCode::CONFLICT { RestError::title_taken() } else { error }
+}
+
+/// `MERGE lists(guid'…')`: title and description; what else clients send along has no effect.
+pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    check_version(ask, &list)?;
+    let body = ask.body()?;
+    let (title, description) = (body.text("Title")?, body.text("Description")?);
+    let change = |bag: &mut Bag| {
+        if let Some(title) = &title {
+            bag.set(list_keys::LIST_TITLE, Stored::text(title.trim()));
+        }
+        if let Some(description) = &description {
+            bag.put(list_keys::LIST_DESCRIPTION, Some(Stored::text(description)).filter(|_| !description.is_empty()));
+        }
+    };
+    let list = ask.context.site.update_list(list.id(), &change).await.map_err(title_error)?;
+    Ok(Reply::Changed(Some(etag(&ask.context.wrap(list)))))
+}
+
+/// `DELETE lists(guid'…')`.
+pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    check_version(ask, &list)?;
+    ask.context.site.drop_list(list.id()).await?;
+    Ok(Reply::Deleted)
+}
+
+fn check_version(ask: &Ask<'_>, list: &List) -> Result<(), RestError> {
+    let current = etag(list);
+    match ask.if_match() {
+        Some(given) if given.trim_start_matches("W/") != current => Err(RestError::stale(given, &current)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn view_entities(list: &List) -> Vec<Entity> {
+    let to_entity = |view: views::ListView| {
+        let path = format!("{}/Views(guid'{}')", item_json::list_path(list), view.id);
+        let mut entity = Entity::new("SP.View", path, "SP.ApiData.Views/@Element");
+        entity.links(&["ViewFields"]);
+        entity.plain("BaseViewId", "1");
+        entity.plain("DefaultView", view.default);
+        entity.plain("Hidden", false);
+        entity.plain("Id", view.id.to_string());
+        entity.plain("Paged", true);
+        entity.plain("PersonalView", false);
+        entity.plain("ReadOnlyView", false);
+        entity.plain("RowLimit", views::ROW_LIMIT_DEFAULT);
+        entity.plain("ServerRelativeUrl", view.url.clone());
+        entity.plain("Title", view.row.name);
+        entity.plain("ViewQuery", view.row.query);
+        entity.plain("ViewType", view.row.kind);
+        let mut fields =
+            Entity::new("SP.ViewFieldCollection", format!("{}/ViewFields", entity.path), "SP.ApiData.ViewFields");
+        let names = view.fields.iter().map(|name| Json::String(name.clone())).collect();
+        fields.value("Items", Value::Many("Edm.String", names));
+        entity.expand("ViewFields", Value::Entity(Box::new(fields)));
+        entity
+    };
+    views::views(list).into_iter().map(to_entity).collect()
+}
+
+/// `GET lists(guid'…')/views`.
+pub(super) async fn all_views(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    ask.collection("SP.ApiData.Views", view_entities(&list))
+}
+
+/// `GET lists(guid'…')/views(guid'…')`.
+pub(super) async fn one_view(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let key = ask.key("views").ok_or_else(RestError::no_view)?;
+    let name = key.value.to_text();
+    let property = match key.by {
+        By::Id => "Id",
+        By::Title | By::Name | By::Url | By::Mail => "Title",
+    };
+    let wanted = if key.by == By::Id { name.trim_matches(['{', '}']).to_lowercase() } else { name };
+    let is_it = |entity: &Entity| {
+        entity.get_plain(property).and_then(Json::as_str).is_some_and(|own| own.eq_ignore_ascii_case(&wanted))
+    };
+    view_entities(&list).into_iter().find(is_it).map(Reply::Entity).ok_or_else(RestError::no_view)
+}
+
+/// `GET lists(guid'…')/defaultview`.
+pub(super) async fn default_view(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    view_entities(&list).into_iter().next().map(Reply::Entity).ok_or_else(RestError::no_view)
+}

@@ -1,0 +1,147 @@
+//! The resources below `_api`: one line each.
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method};
+
+use super::{
+    Ask, context_info, error::RestError, items, list_fields, lists, path::Step, reply::Reply, since_token, users, web,
+};
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    /// MERGE, PATCH and PUT: what is not named stays.
+    Merge,
+    Delete,
+}
+
+/// An operation.
+pub(super) type Handler = for<'a> fn(&'a Ask<'a>) -> BoxFuture<'a, Result<Reply, RestError>>;
+
+struct Route {
+    verb: Verb,
+    /// Names in lower case; parentheses where the step names one of several.
+    path: &'static str,
+    run: Handler,
+}
+
+macro_rules! routes {
+    ($($verb:ident $path:literal => $run:path;)*) => {
+        &[$(Route { verb: Verb::$verb, path: $path, run: |ask| Box::pin($run(ask)) },)*]
+    };
+}
+
+static ROUTES: &[Route] = routes! {
+    Post "contextinfo" => context_info::issue;
+    Get "site" => web::site;
+    Get "web" => web::one;
+    Get "web/currentuser" => users::current;
+    Post "web/ensureuser" => users::ensure;
+    Post "web/ensureuser()" => users::ensure;
+    Get "web/regionalsettings/timezone" => web::time_zone;
+    Get "web/sitegroups" => web::groups;
+    Get "web/siteusers" => users::all;
+    Get "web/siteusers()" => users::one;
+    Get "web/webs" => web::webs;
+    Get "web/lists" => lists::all;
+    Post "web/lists" => lists::create;
+    Get "web/lists()" => lists::one;
+    Merge "web/lists()" => lists::change;
+    Delete "web/lists()" => lists::delete;
+    Get "web/lists()/defaultview" => lists::default_view;
+    Get "web/lists()/fields" => list_fields::all;
+    Get "web/lists()/fields()" => list_fields::one;
+    Post "web/lists()/getitems" => items::by_caml;
+    Post "web/lists()/getlistitemchangessincetoken" => since_token::run;
+    Get "web/lists()/items" => items::page;
+    Post "web/lists()/items" => items::create;
+    Get "web/lists()/items()" => items::one;
+    Merge "web/lists()/items()" => items::change;
+    Delete "web/lists()/items()" => items::delete;
+    Get "web/lists()/items()/attachmentfiles" => items::attachments;
+    Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
+    Post "web/lists()/items()/recycle" => items::delete;
+    Get "web/lists()/rootfolder" => lists::folder;
+    Get "web/lists()/views" => lists::all_views;
+    Get "web/lists()/views()" => lists::one_view;
+};
+
+impl Verb {
+    /// What a request does, by its method and the header that stands for it. `None` for a method that nothing takes.
+    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Option<Self> {
+        let instead = headers.get("x-http-method").or_else(|| headers.get("x-http-method-override"));
+        let name = match instead.and_then(|value| value.to_str().ok()) {
+            Some(instead) if *method == Method::POST && !instead.trim().is_empty() => instead.trim(),
+            Some(_) | None => method.as_str(),
+        };
+        Some(match name.to_ascii_uppercase().as_str() {
+            "GET" | "HEAD" => Self::Get,
+            "POST" => Self::Post,
+            "MERGE" | "PATCH" | "PUT" => Self::Merge,
+            "DELETE" => Self::Delete,
+            _ => return None,
+        })
+    }
+}
+
+/// A path as routes have it.
+pub(super) fn pattern(steps: &[Step]) -> String {
+    let mut pattern = String::new();
+    for step in steps {
+        if !pattern.is_empty() {
+            pattern.push('/');
+        }
+        pattern.push_str(&step.name);
+        if step.key.is_some() {
+            pattern.push_str("()");
+        }
+    }
+    pattern
+}
+
+/// What a path is for a verb.
+pub(super) enum Found {
+    /// This.
+    Handler(Handler),
+    /// It takes other verbs.
+    OtherVerb,
+    /// Nothing has this path.
+    Nothing,
+}
+
+/// Finds the operation of a path.
+pub(super) fn find(pattern: &str, verb: Verb) -> Found {
+    let mut found = Found::Nothing;
+    for route in ROUTES.iter().filter(|route| route.path == pattern) {
+        if route.verb == verb {
+            return Found::Handler(route.run);
+        }
+        found = Found::OtherVerb;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_route_stands_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.path, format!("{:?}", route.verb))), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn verbs() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Verb::of(&Method::PATCH, &headers), Some(Verb::Merge));
+        assert_eq!(Verb::of(&Method::OPTIONS, &headers), None);
+        headers.insert("X-HTTP-Method", "MERGE".parse().unwrap());
+        assert_eq!(Verb::of(&Method::POST, &headers), Some(Verb::Merge));
+        assert_eq!(Verb::of(&Method::GET, &headers), Some(Verb::Get));
+    }
+}

@@ -1,0 +1,48 @@
+//! `POST …/GetListItemChangesSinceToken`: the question in JSON, the answer in XML as SOAP gives it.
+
+use xml::{Document, Limits, Writer};
+
+use super::{Ask, error::RestError, reply::Reply};
+use crate::changes::{ChangesAsk, ChangesParameters, write_changes};
+
+/// What changed in a list since a token.
+pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    let body = ask.body()?.without("query")?;
+    let [query, view_fields, options, contains] = ["Query", "ViewFields", "QueryOptions", "Contains"];
+    let (query_xml, fields_xml) = (body.text(query)?, body.text(view_fields)?);
+    let (options_xml, contains_xml) = (body.text(options)?, body.text(contains)?);
+    let query = fragment(query, query_xml.as_deref())?;
+    let view_fields = fragment(view_fields, fields_xml.as_deref())?;
+    let options = fragment(options, options_xml.as_deref())?;
+    let contains = fragment(contains, contains_xml.as_deref())?;
+    let (view_name, row_limit) = (body.text("ViewName")?, body.text("RowLimit")?);
+    let token = body.text("ChangeToken")?;
+    let parameters = ChangesParameters {
+        view_name: view_name.as_deref(),
+        query: query.as_ref().map(Document::root),
+        view_fields: view_fields.as_ref().map(Document::root),
+        row_limit: row_limit.as_deref(),
+        query_options: options.as_ref().map(Document::root),
+        change_token: token.as_deref(),
+        contains: contains.as_ref().map(Document::root),
+    };
+    let question = ChangesAsk::read(&parameters).map_err(|failure| ask.failed(failure))?;
+    let mut writer = Writer::new();
+    writer.declaration();
+    writer.start("GetListItemChangesSinceTokenResult");
+    let written = write_changes(&ask.context, &list.guid().to_string(), &question, &mut writer).await;
+    written.map_err(|failure| ask.failed(failure))?;
+    writer.end();
+    Ok(Reply::Raw("text/xml; charset=utf-8", writer.into_bytes()))
+}
+
+/// Markup that stands in a text.
+fn fragment<'t>(name: &str, text: Option<&'t str>) -> Result<Option<Document<'t>>, RestError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let document = Document::parse_fragment(text, &Limits::DEFAULT)
+        .map_err(|error| RestError::bad_query(format!("The markup in {name} cannot be read: {error}.")))?;
+    Ok(Some(document))
+}

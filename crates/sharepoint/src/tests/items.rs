@@ -1,0 +1,221 @@
+//! Rows: writing and reading them.
+
+use super::Server;
+
+#[tokio::test]
+async fn items_are_added_changed_and_deleted() {
+    let server = Server::start().await;
+    let reply = server
+        .update(
+            "Tasks",
+            "<Method ID=\"7\" Cmd=\"New\"><Field Name=\"ID\">New</Field><Field Name=\"Title\">Write &lt;it&gt;</Field>\
+             <Field Name=\"PercentComplete\">0.5</Field><Field Name=\"DueDate\">2026-05-01T00:00:00Z</Field>\
+             <Field Name=\"AssignedTo\">ann@example.org</Field></Method>",
+        )
+        .await;
+    assert_eq!(reply.value("Result/@ID"), "7,New");
+    assert_eq!(reply.value("Result/ErrorCode"), "0x00000000");
+    for (name, expected) in [
+        ("ID", "1"),
+        ("Title", "Write <it>"),
+        ("LinkTitle", "Write <it>"),
+        ("PercentComplete", "0.500000000000000"),
+        ("DueDate", "2026-05-01 00:00:00"),
+        ("AssignedTo", "1;#Ann Example"),
+        ("Author", "1;#Ann Example"),
+        ("owshiddenversion", "1"),
+        ("Status", "Not Started"),
+        ("FSObjType", "1;#0"),
+        ("MetaInfo", "1;#"),
+        ("FileRef", "1;#sites/team/Lists/Tasks/1_.000"),
+        ("FileLeafRef", "1;#1_.000"),
+        ("PermMask", "0x7fffffffffffffff"),
+    ] {
+        assert_eq!(reply.value(&format!("row/@ows_{name}")), expected, "{name}");
+    }
+    assert!(reply.values("row/@ows_ContentTypeId")[0].starts_with("0x010800"));
+
+    let update = |version: &str, title: &str| {
+        format!(
+            "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field>{version}<Field Name=\"Title\">{title}</Field></Method>"
+        )
+    };
+    let reply = server.update("Tasks", &update("<Field Name=\"owshiddenversion\">1</Field>", "Second")).await;
+    assert_eq!(reply.value("row/@ows_owshiddenversion"), "2");
+    let reply = server.update("Tasks", &update("<Field Name=\"owshiddenversion\">1</Field>", "Third")).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x81020015");
+    assert_eq!(reply.value("Result/@Version"), "2");
+    assert_eq!(reply.value("row/@ows_Title"), "Second");
+    let reply = server.update("Tasks", &update("", "Fourth")).await;
+    assert_eq!(reply.value("row/@ows_owshiddenversion"), "3");
+
+    let delete = "<Method ID=\"2\" Cmd=\"Delete\"><Field Name=\"ID\">1</Field></Method>";
+    let reply = server.update("Tasks", delete).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x00000000");
+    assert!(reply.values("row").is_empty());
+    let reply = server.update("Tasks", delete).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x81020016");
+}
+
+#[tokio::test]
+async fn a_batch_may_stop_at_its_first_failure() {
+    let server = Server::start().await;
+    let methods = "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Title\">a</Field></Method>\
+                   <Method ID=\"2\" Cmd=\"New\"><Field Name=\"Nonsense\">b</Field></Method>\
+                   <Method ID=\"3\" Cmd=\"New\"><Field Name=\"Title\">c</Field></Method>";
+    for (on_error, expected) in [
+        ("Return", ["0x00000000", "0x81020014", "0x800704c7"]),
+        ("Continue", ["0x00000000", "0x81020014", "0x00000000"]),
+    ] {
+        let parameters = format!(
+            "<listName>Tasks</listName><updates><Batch OnError=\"{on_error}\" xmlns=\"\">{methods}</Batch></updates>"
+        );
+        assert_eq!(server.lists("UpdateListItems", &parameters).await.values("Result/ErrorCode"), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_property_bag_is_kept() {
+    let server = Server::start().await;
+    let parameters = "<listName>Calendar</listName><updates><Batch Properties=\"TRUE\" DateInUtc=\"TRUE\"><Method ID=\"1\" \
+                      Cmd=\"New\"><Field Name=\"Title\">x</Field><Field Name=\"EventDate\">2026-01-05T10:00:00Z</Field>\
+                      <Field Name=\"EndDate\">2026-01-05T11:00:00Z</Field><Field Name=\"MetaInfo\" \
+                      Property=\"ReplicationID\">{{9153FDD3-7C00-47E9-9194-956BB20AAA8D}}</Field></Method></Batch></updates>";
+    let reply = server.lists("UpdateListItems", parameters).await;
+    assert_eq!(reply.value("row/@ows_MetaInfo_ReplicationID"), "{{9153FDD3-7C00-47E9-9194-956BB20AAA8D}}");
+    assert_eq!(reply.value("row/@ows_EventDate"), "2026-01-05T10:00:00Z");
+    assert_eq!(reply.value("row/@ows_Duration"), "3600");
+    assert!(reply.value("row/@ows_UID").starts_with('{'));
+}
+
+#[tokio::test]
+async fn items_are_found_in_pages() {
+    let server = Server::start().await;
+    server.add("Announcements", &["delta", "alpha", "charlie", "bravo", "alpha"]).await;
+    for (order, expected) in [
+        ("", vec!["1", "2", "3", "4", "5"]),
+        ("<OrderBy><FieldRef Name=\"ID\" Ascending=\"FALSE\"/></OrderBy>", vec!["5", "4", "3", "2", "1"]),
+        ("<OrderBy><FieldRef Name=\"Title\"/></OrderBy>", vec!["2", "5", "4", "3", "1"]),
+        ("<OrderBy><FieldRef Name=\"Title\" Ascending=\"false\"/></OrderBy>", vec!["1", "3", "4", "2", "5"]),
+    ] {
+        for limit in 1..=6 {
+            let (mut seen, mut position) = (Vec::new(), String::new());
+            loop {
+                let parameters = format!(
+                    "<listName>Announcements</listName><query><Query>{order}</Query></query><rowLimit>{limit}</rowLimit>\
+                     <queryOptions><QueryOptions>{position}</QueryOptions></queryOptions>"
+                );
+                let reply = server.lists("GetListItems", &parameters).await;
+                seen.extend(reply.values("row/@ows_ID"));
+                let Some(next) = reply.values("data/@ListItemCollectionPositionNext").pop() else { break };
+                position = format!(
+                    "<Paging ListItemCollectionPositionNext=\"{}\"/>",
+                    next.replace('&', "&amp;").replace('"', "&quot;")
+                );
+            }
+            assert_eq!(seen, expected, "{order} by {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn conditions_choose_items() {
+    let server = Server::start().await;
+    let add = |title: &str, percent: &str, due: &str, status: &str| {
+        format!(
+            "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Title\">{title}</Field><Field Name=\"PercentComplete\">{percent}</Field>\
+             <Field Name=\"DueDate\">{due}</Field><Field Name=\"Status\">{status}</Field></Method>"
+        )
+    };
+    let methods = [
+        add("Alpha", "0.1", "2026-03-04T10:00:00Z", "Completed"),
+        add("beta", "0.5", "2026-03-05T00:00:00Z", "In Progress"),
+        add("Gamma ray", "1", "", "Completed"),
+    ];
+    server.update("Tasks", &methods.concat()).await;
+    let field = |name: &str| format!("<FieldRef Name=\"{name}\"/>");
+    let compare = |how: &str, name: &str, kind: &str, value: &str| {
+        format!("<{how}>{}<Value Type=\"{kind}\">{value}</Value></{how}>", field(name))
+    };
+    for (condition, expected) in [
+        (compare("Eq", "Title", "Text", "ALPHA"), vec!["1"]),
+        (compare("Neq", "Title", "Text", "alpha"), vec!["2", "3"]),
+        (compare("BeginsWith", "Title", "Text", "gam"), vec!["3"]),
+        (compare("Contains", "Title", "Text", "A"), vec!["1", "2", "3"]),
+        (compare("Gt", "PercentComplete", "Number", "0.4"), vec!["2", "3"]),
+        (compare("Eq", "DueDate", "DateTime", "<Today/>"), vec!["1"]),
+        (compare("Eq", "DueDate", "DateTime", "<Today OffsetDays=\"1\"/>"), vec!["2"]),
+        (compare("Lt", "DueDate", "DateTime", "2026-03-04T23:00:00Z"), vec![]),
+        (
+            "<Lt><FieldRef Name=\"DueDate\"/><Value Type=\"DateTime\" IncludeTimeValue=\"TRUE\">2026-03-04T23:00:00Z</Value></Lt>"
+                .to_owned(),
+            vec!["1"],
+        ),
+        (format!("<IsNull>{}</IsNull>", field("DueDate")), vec!["3"]),
+        (format!("<IsNotNull>{}</IsNotNull>", field("DueDate")), vec!["1", "2"]),
+        (
+            format!(
+                "<In>{}<Values><Value Type=\"Counter\">1</Value><Value Type=\"Counter\">3</Value></Values></In>",
+                field("ID")
+            ),
+            vec!["1", "3"],
+        ),
+        (
+            format!(
+                "<And>{}<Or>{}{}</Or></And>",
+                compare("Eq", "Status", "Text", "completed"),
+                compare("Eq", "ID", "Counter", "1"),
+                compare("Eq", "ID", "Counter", "2")
+            ),
+            vec!["1"],
+        ),
+        (compare("Eq", "Author", "User", "ann example"), vec!["1", "2", "3"]),
+        (compare("Eq", "Author", "Integer", "<UserID/>"), vec!["1", "2", "3"]),
+        (compare("Eq", "FSObjType", "Lookup", "1"), vec![]),
+        (compare("BeginsWith", "FileRef", "Text", "/sites/team/Lists"), vec!["1", "2", "3"]),
+    ] {
+        let parameters =
+            format!("<listName>Tasks</listName><query><Query><Where>{condition}</Where></Query></query>");
+        let reply = server.lists("GetListItems", &parameters).await;
+        assert_eq!(reply.values("row/@ows_ID"), expected, "{condition}");
+    }
+    let unknown = compare("Eq", "Nonsense", "Text", "x");
+    let parameters = format!("<listName>Tasks</listName><query><Query><Where>{unknown}</Where></Query></query>");
+    assert_eq!(server.try_lists("GetListItems", &parameters).await.status, 500);
+}
+
+#[tokio::test]
+async fn a_series_takes_its_exceptions_along() {
+    let server = Server::start().await;
+    let master = "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Title\">m</Field><Field Name=\"fRecurrence\">1</Field>\
+                  <Field Name=\"RecurrenceData\">&lt;recurrence>&lt;/recurrence>&lt;deleteExceptions>true&lt;/deleteExceptions></Field>\
+                  <Field Name=\"EventDate\">2026-01-05T10:00:00Z</Field><Field Name=\"EndDate\">2026-03-05T11:00:00Z</Field></Method>";
+    let reply = server.update("Calendar", master).await;
+    assert_eq!(reply.value("row/@ows_EventType"), "1");
+    assert_eq!(reply.value("row/@ows_RecurrenceData"), "<recurrence></recurrence>");
+    let exception = "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Title\">e</Field><Field Name=\"EventType\">4</Field>\
+                     <Field Name=\"MasterSeriesItemID\">1</Field><Field Name=\"EventDate\">2026-01-12T10:00:00Z</Field></Method>";
+    server.update("Calendar", &format!("{exception}{exception}")).await;
+    let ids = async || server.lists("GetListItems", "<listName>Calendar</listName>").await.values("row/@ows_ID");
+    assert_eq!(ids().await, ["1", "2", "3"]);
+    let rename = "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"Title\">n</Field></Method>";
+    server.update("Calendar", rename).await;
+    assert_eq!(ids().await, ["1", "2", "3"]);
+    let longer = "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"EndDate\">2026-04-05T11:00:00Z</Field></Method>";
+    server.update("Calendar", longer).await;
+    assert_eq!(ids().await, ["1"]);
+}
+
+#[tokio::test]
+async fn the_list_of_users_is_not_written() {
+    let server = Server::start().await;
+    let reply = server.lists("GetListItems", "<listName>UserInfo</listName>").await;
+    assert_eq!(reply.value("row/@ows_ImnName"), "Ann Example");
+    for method in [
+        "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Title\">x</Field></Method>",
+        "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"Name\">bob@example.org</Field></Method>",
+        "<Method ID=\"1\" Cmd=\"Delete\"><Field Name=\"ID\">1</Field></Method>",
+    ] {
+        assert_eq!(server.update("UserInfo", method).await.value("Result/ErrorCode"), "0x80070005");
+    }
+}

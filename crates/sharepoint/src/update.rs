@@ -1,0 +1,243 @@
+//! Writing rows: from the names and texts that clients send to drafts of the engine. SOAP and REST share this.
+
+use engine::{EngineError, View};
+use model::{Bag, ItemFlags, ItemId, PropertyKey, Value};
+use xml::encode_name;
+
+use crate::{
+    calendar,
+    code::Failure,
+    context::Context,
+    fields::{Field, is_name},
+    names::Names,
+    paths,
+    rows::{ITEM_FOLDER, Item, META_INFO_PREFIX},
+    schema::List,
+    value::{self, Reading},
+};
+
+/// Fields that clients send along and that are not written: the server knows better.
+const IGNORED_FIELDS: &[&str] =
+    &["ContentType", "ContentTypeId", "FileRef", "FileDirRef", "UniqueId", "GUID", "PermMask"];
+
+/// A value that a client writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FieldWrite {
+    /// Internal name.
+    pub(crate) name: String,
+    /// The entry of the property bag, where the name is `MetaInfo`.
+    pub(crate) property: Option<String>,
+    /// The value as text.
+    pub(crate) text: String,
+}
+
+/// What a client changes of a row, checked against its list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Edit {
+    set: Vec<(PropertyKey, Option<Value>)>,
+    /// The row is a folder.
+    pub(crate) folder: bool,
+    /// A new name: the whole last part of the path, or all of it but the extension.
+    rename: Option<Rename>,
+    /// The version that the client means.
+    pub(crate) version: Option<i32>,
+    /// The row that the client means.
+    pub(crate) number: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Rename {
+    Leaf(String),
+    Stem(String),
+}
+
+impl Edit {
+    /// Reads what a client writes.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] for an unknown field, one that cannot be written, and a bad value.
+    pub(crate) fn read(list: &List, writes: &[FieldWrite], reading: &Reading<'_>) -> Result<Self, Failure> {
+        let mut edit = Self::default();
+        for write in writes {
+            edit.add(list, write, reading)?;
+        }
+        Ok(edit)
+    }
+
+    fn add(&mut self, list: &List, write: &FieldWrite, reading: &Reading<'_>) -> Result<(), Failure> {
+        let text = write.text.as_str();
+        match write.name.as_str() {
+            "ID" => self.number = text.trim().split(";#").next().and_then(|text| text.parse().ok()),
+            "owshiddenversion" => {
+                let bad = |_| Failure::bad_value("owshiddenversion is not a number.");
+                self.version =
+                    Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose().map_err(bad)?;
+            }
+            "FSObjType" => self.folder = text.trim().rsplit(";#").next() == Some("1"),
+            "BaseName" => self.rename = Some(Rename::Stem(leaf(text)?)),
+            "FileLeafRef" => self.rename = Some(Rename::Leaf(leaf(text.rsplit(";#").next().unwrap_or(text))?)),
+            "MetaInfo" => {
+                let Some(property) = &write.property else { return Ok(()) };
+                if !is_name(property) {
+                    return Err(Failure::bad_value("The name of a property is not valid."));
+                }
+                let value = Some(text).filter(|text| !text.is_empty()).map(Value::text);
+                self.set.push((PropertyKey::field(format!("{META_INFO_PREFIX}{property}")), value));
+            }
+            name if IGNORED_FIELDS.contains(&name) => {}
+            name => {
+                let field = list.field(name).or_else(|| list.field(&encode_name(name)));
+                let field = field.ok_or_else(|| {
+                    Failure::bad_value(format!(
+                        "One or more field types are not installed properly. Unknown field: {name}"
+                    ))
+                })?;
+                if !field.is_settable() {
+                    return Err(Failure::bad_value(format!("The field {name} cannot be written.")));
+                }
+                self.set.push((PropertyKey::field(&*field.name), value::parse(field, text, reading)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it writes this field.
+    fn has(&self, field: &Field) -> bool {
+        self.set.iter().any(|(key, _)| *key == PropertyKey::field(&*field.name))
+    }
+
+    fn apply(&self, bag: &mut Bag) {
+        for (key, value) in &self.set {
+            bag.put(key.clone(), value.clone());
+        }
+    }
+}
+
+/// The names of users that some texts need, read only where one of them is not an id.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn names_for(view: &mut View, list: &List, writes: &[FieldWrite]) -> Result<Names, Failure> {
+    let by_name = writes.iter().any(|write| {
+        let user = |field: &Field| field.kind.is_user();
+        list.field(&write.name).is_some_and(user) && !write.text.trim_start().starts_with(|c: char| c.is_ascii_digit())
+    });
+    if by_name { Ok(Names::people(view).await?) } else { Ok(Names::default()) }
+}
+
+/// Adds a row. `folder` is where, a path inside the list.
+///
+/// # Errors
+/// [`Failure`]; nothing was written.
+pub(crate) async fn create(
+    context: &Context<'_>,
+    list: &List,
+    edit: &Edit,
+    folder: &str,
+    reading: &Reading<'_>,
+) -> Result<Item, Failure> {
+    check_writable(list)?;
+    let mut draft = engine::RowDraft::default();
+    for field in &list.fields {
+        if let Some(text) = field.default_text().filter(|_| !edit.has(field)) {
+            draft.bag.put(PropertyKey::field(&*field.name), value::parse(field, &text, reading)?);
+        }
+    }
+    edit.apply(&mut draft.bag);
+    let name = edit.rename.as_ref().map(|(Rename::Leaf(name) | Rename::Stem(name))| name.as_str());
+    if edit.folder {
+        let name = name.ok_or_else(|| Failure::bad_value("A folder needs a BaseName."))?;
+        draft.path = Some(paths::join(folder, name));
+        draft.flags = ItemFlags::FOLDER;
+    } else if list.template.is_library() {
+        return Err(Failure::bad_value("Files are added to a document library by uploading them."));
+    } else if !folder.is_empty() {
+        draft.bag.set(PropertyKey::field(ITEM_FOLDER), Value::text(folder));
+    }
+    if list.template.id == calendar::TEMPLATE && !edit.folder {
+        calendar::complete(&mut draft.bag, context.adapter.engine.random());
+    }
+    Ok(Item::from(context.site.create_row(list.id(), draft).await?))
+}
+
+/// Changes a row.
+///
+/// # Errors
+/// [`Failure`]; nothing was written.
+pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit: &Edit) -> Result<Item, Failure> {
+    check_writable(list)?;
+    let random = context.adapter.engine.random();
+    let is_calendar = list.template.id == calendar::TEMPLATE;
+    let row = context
+        .site
+        .update_row(ItemId::in_list(list.id(), number), edit.version, &|draft| {
+            edit.apply(&mut draft.bag);
+            if let (Some(path), Some(rename)) = (&draft.path, &edit.rename) {
+                let (directory, old) = paths::split(path);
+                let leaf = match rename {
+                    Rename::Leaf(leaf) => leaf.clone(),
+                    Rename::Stem(stem) if draft.flags.has(ItemFlags::FOLDER) => stem.clone(),
+                    Rename::Stem(stem) => match old.rsplit_once('.') {
+                        Some((_, extension)) => format!("{stem}.{extension}"),
+                        None => stem.clone(),
+                    },
+                };
+                draft.path = Some(paths::join(directory, &leaf));
+            }
+            if is_calendar {
+                calendar::complete(&mut draft.bag, random);
+            }
+        })
+        .await?;
+    if is_calendar && edit.set.iter().any(|(key, _)| calendar::ends_exceptions(key)) {
+        let exceptions = calendar::exceptions(&mut context.view().await?, list, number).await?;
+        delete_all(context, &exceptions).await?;
+    }
+    Ok(Item::from(row))
+}
+
+/// Deletes a row; a folder with what lies in it, a series with its exceptions.
+///
+/// # Errors
+/// [`Failure`]; nothing was written, save that exceptions of the series may be gone.
+pub(crate) async fn remove(
+    context: &Context<'_>,
+    list: &List,
+    number: u32,
+    version: Option<i32>,
+) -> Result<(), Failure> {
+    check_writable(list)?;
+    let exceptions = match list.template.id {
+        calendar::TEMPLATE => calendar::exceptions(&mut context.view().await?, list, number).await?,
+        _ => Vec::new(),
+    };
+    context.site.delete_row(ItemId::in_list(list.id(), number), version).await?;
+    delete_all(context, &exceptions).await
+}
+
+/// Deletes rows that may be gone already.
+async fn delete_all(context: &Context<'_>, ids: &[ItemId]) -> Result<(), Failure> {
+    for id in ids {
+        match context.site.delete_row(*id, None).await {
+            Ok(()) | Err(EngineError::NoItem(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The list of users belongs to the server.
+fn check_writable(list: &List) -> Result<(), Failure> {
+    if list.template.unique { Err(Failure::Engine(EngineError::AccessDenied)) } else { Ok(()) }
+}
+
+/// A name that may stand as one part of a path.
+pub(crate) fn leaf(text: &str) -> Result<String, Failure> {
+    const FORBIDDEN: &[char] = &['/', '\\', '"', '*', ':', '<', '>', '?', '|', '#', '%', '\t', '\n', '\r', '\0'];
+    let text = text.trim();
+    let bad = text.is_empty() || text == "." || text == ".." || text.contains(FORBIDDEN);
+    if bad || text.chars().count() > model::limits::NAME_CHARS_MAX {
+        return Err(Failure::bad_value("The name of a file or folder is not valid."));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,135 @@
+//! A server on a free port of the loopback address, with two accounts and a site.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use engine::{Engine, NewAccount, NewSite, Settings};
+use highwater::{
+    Config, Running, Server, password,
+    stores::{self, Missing},
+    system::SystemClock,
+};
+use model::{Clock, FixedClock, SeededRandom, Time};
+
+use crate::{ews::Ews, http::Http, lists::Lists};
+
+/// The owner of the site.
+pub const ANNA: &str = "anna@example.com";
+/// Another account.
+pub const BERT: &str = "bert@example.com";
+/// The password of both.
+pub const PASSWORD: &str = "a password of tests";
+/// The path of the site.
+pub const SITE: &str = "/sites/team";
+
+/// The stores that tests run on.
+pub const STORES: [StoreKind; 2] = [StoreKind::Memory, StoreKind::Sqlite];
+
+/// A store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In memory.
+    Memory,
+    /// SQLite in a temporary folder.
+    Sqlite,
+}
+
+/// A server that runs until it is dropped.
+pub struct TestServer {
+    running: Running,
+    runtime: tokio::runtime::Runtime,
+    engine: Engine,
+    clock: Option<Arc<FixedClock>>,
+    folder: tempfile::TempDir,
+}
+
+impl fmt::Debug for TestServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TestServer").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl TestServer {
+    /// A server on a store in memory, by the clock of the system.
+    pub fn memory() -> Self {
+        Self::start(StoreKind::Memory)
+    }
+
+    /// A server on SQLite in a temporary folder, by the clock of the system.
+    pub fn sqlite() -> Self {
+        Self::start(StoreKind::Sqlite)
+    }
+
+    /// A server on this store, by the clock of the system.
+    pub fn start(kind: StoreKind) -> Self {
+        Self::build(kind, Arc::new(SystemClock), None)
+    }
+
+    /// A server on this store, by a clock that stands at `time` until it is moved: see [`Self::advance`].
+    pub fn at(kind: StoreKind, time: Time) -> Self {
+        let clock = Arc::new(FixedClock::new(time));
+        Self::build(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
+    }
+
+    fn build(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let random = Arc::new(SeededRandom::new(0x5eed));
+        let location = match kind {
+            StoreKind::Memory => "memory:".to_owned(),
+            StoreKind::Sqlite => folder.path().join("data").display().to_string(),
+        };
+        let store = stores::open(&location, Missing::Make, &*random).expect("a store");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let random_of_engine = Arc::clone(&random) as Arc<dyn model::Random>;
+        let engine = runtime
+            .block_on(Engine::open(store, clock, random_of_engine, Settings::default()))
+            .expect("the engine opens");
+        runtime.block_on(async {
+            let directory = engine.directory();
+            for (address, name) in [(ANNA, "Anna Arlt"), (BERT, "Bert Berg")] {
+                let password_hash = password::hash(PASSWORD, &*random).expect("a password");
+                let new = NewAccount { address: address.into(), display_name: name.into(), password_hash };
+                directory.add_account(new).await.expect("an account");
+            }
+            let new = NewSite { path: SITE.into(), title: "Team".into(), owner: Some(ANNA.into()) };
+            directory.add_site(new).await.expect("a site");
+        });
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
+        let running = Server::start(&config, &engine).expect("the server starts");
+        Self { running, runtime, engine, clock: fixed, folder }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// A client without credentials.
+    pub fn http(&self) -> Http {
+        Http::new(self.address())
+    }
+
+    /// The mailbox of an account: [`ANNA`] or [`BERT`].
+    pub fn ews(&self, address: &str) -> Ews {
+        Ews::new(self.http().login(address, PASSWORD))
+    }
+
+    /// The lists of the site, as an account: [`ANNA`] or [`BERT`].
+    pub fn lists(&self, address: &str) -> Lists {
+        Lists::new(self.http().login(address, PASSWORD), SITE)
+    }
+
+    /// The folder of the SQLite store.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Moves the clock, which must be a fixed one.
+    pub fn advance(&self, seconds: i64) {
+        self.clock.as_ref().expect("a fixed clock").advance(seconds);
+    }
+
+    /// Removes what is past the retention, as the server does now and then.
+    pub fn trim(&self) {
+        self.runtime.block_on(self.engine.trim()).expect("trimmed");
+    }
+}
