@@ -2,10 +2,11 @@
 
 import random
 
-from exchangelib import DELEGATE, Account, BASIC, Configuration, Credentials, FileAttachment, Folder, HTMLBody, Mailbox, Message
+from exchangelib import BASIC, DELEGATE, Account, Configuration, Credentials, FileAttachment, HTMLBody, Mailbox, Message
+from exchangelib.folders import Messages
 
 import raw
-from raw import M, T, check
+from raw import T, check
 
 config = Configuration(
     service_endpoint=raw.URL + "/EWS/Exchange.asmx",
@@ -19,7 +20,7 @@ root = account.msg_folder_root
 first = list(root.sync_hierarchy())
 check("first hierarchy sync creates only", first and all(kind == "create" for kind, _ in first))
 check("the inbox is in it", any(folder.name == "Inbox" for _, folder in first))
-project = Folder(parent=account.inbox, name="Project")
+project = Messages(parent=account.inbox, name="Project")
 project.save()
 second = list(root.sync_hierarchy())
 check("a new folder is one Create", [(k, f.name) for k, f in second] == [("create", "Project")], second)
@@ -122,6 +123,10 @@ check("its mail has the attachment", answer.find(f".//{T}HasAttachments").text =
 # Errors one by one.
 results = list(account.fetch(ids=[(copy_id, None), ("AAMk=", None)]))
 check("a bad id fails alone", results[0].subject == "Export me ✓" and isinstance(results[1], Exception), results)
-moved = copy.move(to_folder=account.drafts)
-check("moved away is a Delete", [kind for kind, _ in project.sync_items(sync_state=project.item_sync_state)][-1:] == ["delete"])
+synced = list(project.sync_items())
+check("the copy is a Create with every field asked for", [kind for kind, item in synced if item.id == copy_id] == ["create"], synced)
+copy.move(to_folder=account.drafts)
+gone = [(kind, item.id) for kind, item in project.sync_items()]
+check("moved away is a Delete", gone == [("delete", copy_id)], gone)
+check("and stands in the other folder", account.drafts.filter(subject="Export me ✓").count() == 1)
 print("exchangelib: done")

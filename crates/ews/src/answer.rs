@@ -2,7 +2,10 @@
 
 use xml::{Writer, soap};
 
-use crate::{Failure, MESSAGES, TYPES, header};
+use crate::{Failure, MESSAGES, ResponseCode, TYPES, header};
+
+/// Bytes of an answer after which items of a batch are left out.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// The answer to one operation, while it is written.
 pub(crate) struct Answer {
@@ -34,8 +37,12 @@ impl Answer {
 
     /// An error; `content` writes what the operation adds even then.
     pub(crate) fn error_with(&mut self, failure: &Failure, content: impl FnOnce(&mut Writer)) {
+        self.failed("Error", failure, content);
+    }
+
+    fn failed(&mut self, class: &str, failure: &Failure, content: impl FnOnce(&mut Writer)) {
         self.out.start_named(&self.message);
-        self.out.attribute("ResponseClass", "Error");
+        self.out.attribute("ResponseClass", class);
         self.out.element("m:MessageText", &failure.text);
         self.out.element("m:ResponseCode", failure.code.name());
         self.out.element("m:DescriptiveLinkKey", "0");
@@ -61,6 +68,17 @@ impl Answer {
     /// An error.
     pub(crate) fn error(&mut self, failure: &Failure) {
         self.error_with(failure, |_| {});
+    }
+
+    /// Whether the answer has grown so far that no more items are loaded for it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.out.len() >= ANSWER_BYTES_MAX
+    }
+
+    /// Says that an item was left out since the answer is full; the client asks for it again.
+    pub(crate) fn stopped(&mut self, content: impl FnOnce(&mut Writer)) {
+        let failure = Failure::new(ResponseCode::ErrorBatchProcessingStopped);
+        self.failed("Warning", &failure, content);
     }
 
     /// A success with `content`, or an error.

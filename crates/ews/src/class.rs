@@ -228,6 +228,12 @@ pub(crate) fn of_element(local: &str) -> Option<&'static ItemClass> {
 }
 
 impl ItemClass {
+    /// Whether its items are given out as messages in RFC 5322. Appointments and contacts would be iCalendar and vCard,
+    /// which are not written yet; the others have no such form at all.
+    pub(crate) fn is_rendered(&self) -> bool {
+        !matches!(self.element, "t:CalendarItem" | "t:Contact" | "t:DistributionList" | "t:Task")
+    }
+
     /// All its fields, in order; extended properties stand after [`item::FIRST`].
     pub(crate) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
         let own = self.tables;

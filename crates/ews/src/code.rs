@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use engine::EngineError;
 
+use crate::{fields, folder};
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A `ResponseCode` that this server answers with. All are in the published schema.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[expect(clippy::enum_variant_names, reason = "the names are those of the protocol")]
         pub(crate) enum ResponseCode { $($name,)* }
 
         impl ResponseCode {
@@ -31,7 +32,6 @@ macro_rules! codes {
 codes! {
     ErrorAccessDenied = "Access is denied. Check credentials and try again.",
     ErrorBatchProcessingStopped = "Item was not processed as a result of a previous error.",
-    ErrorCannotCreateCalendarItemInNonCalendarFolder = "The calendar item cannot be created in this folder.",
     ErrorCannotDeleteObject = "The object cannot be deleted.",
     ErrorCannotOpenFileAttachment = "The attachment could not be opened.",
     ErrorChangeKeyRequiredForWriteOperations = "ChangeKey is required for this operation.",
@@ -44,7 +44,6 @@ codes! {
     ErrorFolderNotFound = "The specified folder could not be found in the store.",
     ErrorFolderSave = "Folder save failed.",
     ErrorImpersonateUserDenied = "The account does not have permission to impersonate the requested user.",
-    ErrorImpersonationFailed = "The impersonation failed.",
     ErrorIncorrectSchemaVersion = "The request is not available in the requested server version.",
     ErrorIncorrectUpdatePropertyCount = "An object within a change description must contain one and only one property to modify.",
     ErrorInternalServerError = "An internal server error occurred. The operation failed.",
@@ -61,57 +60,41 @@ codes! {
     ErrorInvalidIdMalformed = "Id is malformed.",
     ErrorInvalidIdMalformedEwsLegacyIdFormat = "Id is not in the EwsLegacyId format.",
     ErrorInvalidIdMonikerTooLong = "The moniker of the Id is too long.",
-    ErrorInvalidIdStoreObjectIdTooLong = "The store object Id of the Id is too long.",
     ErrorInvalidIndexedPagingParameters = "The indexed paging parameters are invalid.",
     ErrorInvalidOperation = "The operation is not available.",
     ErrorInvalidPropertyAppend = "Append action is invalid for property.",
     ErrorInvalidPropertyDelete = "Delete action is invalid for property.",
-    ErrorInvalidPropertyForExists = "Property is not valid for Exists.",
     ErrorInvalidPropertyForOperation = "Property is not valid for this operation.",
     ErrorInvalidPropertyRequest = "Property is not valid for this object type.",
     ErrorInvalidPropertySet = "Set action is invalid for property.",
-    ErrorInvalidPropertyUpdateSentMessage = "Update operation is invalid for property of a sent message.",
     ErrorInvalidRecipients = "At least one recipient is invalid.",
     ErrorInvalidRequest = "The request is invalid.",
-    ErrorInvalidRestriction = "The restriction is invalid.",
     ErrorInvalidServerVersion = "The specified server version is invalid.",
     ErrorInvalidSyncStateData = "Synchronization state data is corrupt or otherwise invalid.",
     ErrorInvalidValueForProperty = "The specified value is invalid for property.",
     ErrorIrresolvableConflict = "The send or update operation could not be performed because the change key passed in the request does not match the current change key for the item.",
     ErrorItemNotFound = "The specified object was not found in the store.",
-    ErrorItemSave = "Item save failed.",
-    ErrorMailboxMoveInProgress = "The mailbox is being moved.",
-    ErrorMailboxStoreUnavailable = "The mailbox database is temporarily unavailable.",
     ErrorMessageDispositionRequired = "Message disposition is required.",
     ErrorMessageSizeExceeded = "The message exceeds the maximum supported size.",
-    ErrorMimeContentInvalid = "Mime content is invalid.",
     ErrorMimeContentInvalidBase64String = "Mime content is not a valid base64 string.",
-    ErrorMissingEmailAddress = "When making a request as an account that does not have a mailbox, you must specify the mailbox primary SMTP address for any distinguished folder Ids.",
-    ErrorMissingManagedFolderId = "The managed folder Id is missing.",
     ErrorMissingRecipients = "There are no recipients.",
     ErrorMoveCopyFailed = "The move or copy operation failed.",
     ErrorMoveDistinguishedFolder = "Distinguished folders cannot be moved.",
     ErrorNonExistentMailbox = "Mailbox does not exist.",
     ErrorObjectTypeChanged = "The object type changed.",
-    ErrorPropertyUpdate = "Property update failed.",
-    ErrorQuotaExceeded = "Mailbox has exceeded maximum mailbox size.",
     ErrorRestrictionTooComplex = "The restriction is too complex.",
     ErrorSavedItemFolderNotFound = "The folder to save the item in could not be found.",
     ErrorSchemaValidation = "The request failed schema validation.",
     ErrorSendAsDenied = "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.",
     ErrorSendMeetingInvitationsOrCancellationsRequired = "SendMeetingInvitationsOrCancellations attribute is required for calendar items.",
     ErrorSendMeetingInvitationsRequired = "SendMeetingInvitations attribute is required for calendar items.",
-    ErrorServerBusy = "The server cannot service this request right now. Try again later.",
     ErrorStaleObject = "The current ChangeKey is required for this operation.",
     ErrorSyncFolderNotFound = "The folder to be synchronized could not be found.",
     ErrorToFolderNotFound = "The destination folder could not be found.",
-    ErrorTooManyObjectsOpened = "Too many objects were asked for at once.",
     ErrorUnsupportedMimeConversion = "Mime conversion is not supported for this item type.",
     ErrorUnsupportedPathForQuery = "The property can not be used with this type of restriction.",
     ErrorUnsupportedPathForSortGroup = "The property can not be used for sorting or grouping results.",
-    ErrorUnsupportedPropertyDefinition = "Property definition is not supported.",
     ErrorUnsupportedQueryFilter = "The query filter is not supported.",
-    ErrorUnsupportedTypeForConversion = "Property type is not supported for conversion.",
     ErrorUpdatePropertyMismatch = "The property of the update is not the one that its path names.",
 }
 
@@ -139,9 +122,10 @@ impl Failure {
         Self { text: text.into(), ..Self::new(code) }
     }
 
-    /// A failure about a field.
+    /// A failure about a field, which the message names where it has a name of its own.
     pub(crate) fn field(code: ResponseCode, uri: &str) -> Self {
-        Self { fields: vec![uri.to_owned()], ..Self::new(code) }
+        let named = fields::find(uri).is_some() || folder::is_field(uri);
+        Self { fields: named.then(|| uri.to_owned()).into_iter().collect(), ..Self::new(code) }
     }
 
     /// The same failure; where it says that a folder is not there, the code of a synchronised folder.
@@ -198,5 +182,22 @@ impl From<EngineError> for Failure {
 impl From<model::BagError> for Failure {
     fn from(error: model::BagError) -> Self {
         EngineError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_schema() {
+        let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/schemas/ews/messages.xsd");
+        let Ok(schema) = std::fs::read_to_string(schema) else {
+            eprintln!("skipped: no schema at {schema}");
+            return;
+        };
+        for code in ResponseCode::ALL {
+            assert!(schema.contains(&format!("enumeration value=\"{}\"", code.name())), "{}", code.name());
+        }
     }
 }

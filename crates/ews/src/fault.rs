@@ -81,12 +81,6 @@ impl Fault {
         fault
     }
 
-    /// The code, where there is one.
-    #[cfg(test)]
-    pub(crate) fn response_code(&self) -> Option<ResponseCode> {
-        self.code
-    }
-
     /// The whole answer.
     pub(crate) fn to_xml(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(1_024);

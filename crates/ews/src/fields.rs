@@ -57,10 +57,6 @@ impl Able {
     pub(crate) const ASK: Self = Self(Self::GET_BIT | Self::ASK_BIT);
     /// Only in answers to `GetItem`; may be set.
     pub(crate) const GET_EDIT: Self = Self(Self::GET_BIT | Self::SHOW_EDIT.0);
-    /// As [`Self::ASK`]; may be set.
-    pub(crate) const ASK_EDIT: Self = Self(Self::ASK.0 | Self::SHOW_EDIT.0);
-    /// Only in answers to `GetItem`; may be set when the item is made.
-    pub(crate) const GET_CREATE: Self = Self(Self::GET_BIT | Self::SET_BIT);
 
     const fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
@@ -141,15 +137,20 @@ pub(crate) enum Source {
     Computed(Computed),
 }
 
+/// Writes a field as the element of that name.
+type WriteField = fn(&mut Writer, &'static str, &Item<'_>, &Rendering<'_>);
+/// Reads the element of a field into changes.
+type ReadField = fn(Node<'_>) -> Result<Vec<Step>, Failure>;
+
 /// A field that a function writes.
 #[derive(Clone, Copy)]
 pub(crate) struct Computed {
     /// Writes the element, or nothing where there is no value.
-    pub(crate) write: fn(&mut Writer, &'static str, &Item<'_>, &Rendering<'_>),
+    pub(crate) write: WriteField,
     /// What of the item it needs.
     pub(crate) needs: Needs,
     /// Reads the element of a request.
-    pub(crate) set: Option<fn(Node<'_>) -> Result<Vec<Step>, Failure>>,
+    pub(crate) set: Option<ReadField>,
     /// The properties behind it: the first stands for it in conditions, all go when the field is deleted.
     pub(crate) keys: &'static [PropertyKey],
 }
@@ -194,11 +195,11 @@ const fn stored(
     row(uri, element, Source::Stored(key, codec), able, since)
 }
 
-const fn shown(write: fn(&mut Writer, &'static str, &Item<'_>, &Rendering<'_>)) -> Source {
+const fn shown(write: WriteField) -> Source {
     Source::Computed(Computed { write, needs: Needs::NONE, set: None, keys: &[] })
 }
 
-const fn shown_with(needs: Needs, write: fn(&mut Writer, &'static str, &Item<'_>, &Rendering<'_>)) -> Source {
+const fn shown_with(needs: Needs, write: WriteField) -> Source {
     Source::Computed(Computed { write, needs, set: None, keys: &[] })
 }
 
@@ -206,7 +207,8 @@ impl Field {
     /// What of the item writing it needs.
     pub(crate) fn needs(&self) -> Needs {
         match &self.source {
-            Source::Stored(key, _) if is_heavy(key) => Needs::HEAVY,
+            // Long values lie apart from the light bag.
+            Source::Stored(_, Codec::Text | Codec::Texts | Codec::Base64) => Needs::HEAVY,
             Source::Stored(..) | Source::Bit(_) | Source::Address(_) => Needs::NONE,
             Source::Recipients(_) | Source::Attendees(_) => Needs::RECIPIENTS,
             Source::Computed(computed) => computed.needs,
@@ -276,11 +278,6 @@ impl Field {
     }
 }
 
-fn is_heavy(key: &PropertyKey) -> bool {
-    use model::tags;
-    [tags::BODY, tags::HTML, tags::RTF_COMPRESSED, tags::TRANSPORT_MESSAGE_HEADERS].contains(key)
-}
-
 /// All tables of item fields.
 pub(crate) const TABLES: &[&[Field]] = &[
     item::FIRST,
@@ -303,6 +300,23 @@ pub(crate) const TABLES: &[&[Field]] = &[
 /// The first row of that URI.
 pub(crate) fn find(uri: &str) -> Option<&'static Field> {
     TABLES.iter().flat_map(|table| table.iter()).find(|field| field.uri == uri)
+}
+
+/// The field of which an `IndexedFieldURI` names one entry.
+pub(crate) fn whole(indexed: &str) -> Option<&'static str> {
+    Some(match indexed {
+        "item:InternetMessageHeader" => "item:InternetMessageHeaders",
+        "contacts:EmailAddress" => "contacts:EmailAddresses",
+        "contacts:PhoneNumber" => "contacts:PhoneNumbers",
+        "contacts:ImAddress" => "contacts:ImAddresses",
+        "contacts:PhysicalAddress:Street"
+        | "contacts:PhysicalAddress:City"
+        | "contacts:PhysicalAddress:State"
+        | "contacts:PhysicalAddress:CountryOrRegion"
+        | "contacts:PhysicalAddress:PostalCode" => "contacts:PhysicalAddresses",
+        "distributionlist:Members:Member" => "distributionlist:Members",
+        _ => return None,
+    })
 }
 
 /// Field URIs of the schema that no row has: they may be asked for, and nothing is returned.

@@ -30,6 +30,8 @@ pub(crate) struct Rendering<'a> {
     pub(crate) filter_html: bool,
     /// Characters of a body, where the client bounds it.
     pub(crate) body_chars_max: Option<usize>,
+    /// Names of the header fields asked for one by one; all where it is empty.
+    pub(crate) header_names: &'a [String],
 }
 
 /// Where an item is.
@@ -89,7 +91,8 @@ impl<'a> Item<'a> {
     pub(crate) async fn load(mailbox: Guid, view: &mut View, row: ItemView<'a>, needs: Needs) -> Result<Self, Failure> {
         let mut item = Self::of_row(mailbox, row);
         let id = row.row().item;
-        if needs.has(Needs::MIME) {
+        let class = class::of_item(&item.class());
+        if needs.has(Needs::MIME) && class.is_rendered() {
             item.mime = match view.mime(id).await? {
                 Some(mime) => Some(mime),
                 None => {
@@ -104,7 +107,8 @@ impl<'a> Item<'a> {
         if needs.has(Needs::RECIPIENTS) {
             item.recipients = view.recipients(id).await?;
         }
-        if needs.has(Needs::ATTACHMENTS) && item.value(&tags::HAS_ATTACHMENTS) != Some(Value::Bool(false)) {
+        // `HasAttachments` is false where all are shown inside the body, so it does not say that there are none.
+        if needs.has(Needs::ATTACHMENTS) {
             item.attachments = view.attachments(id).await?;
         }
         Ok(item)

@@ -33,6 +33,7 @@ use http_body_util::{BodyExt as _, Full};
 use xml::{Document, Limits, soap};
 
 pub use ops::NAMES;
+pub use quirk::{QUIRKS, Quirk};
 
 pub(crate) use answer::Answer;
 pub(crate) use code::{Failure, ResponseCode};

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use engine::{Caller, Engine, ItemDraft};
 use model::{
-    Attachment, AttachmentContent, Bag, ItemContent, ItemFlags, PropertyKey, Value, lids, limits, sets, tags,
+    Attachment, AttachmentContent, Bag, ItemContent, ItemFlags, PropertyKey, Time, Value, lids, limits, sets, tags,
 };
 use xml::Node;
 
@@ -47,7 +47,8 @@ const READ: i32 = 1;
 
 /// Elements of items that are passed over: times come with their zone, so the zones that go with them are not needed,
 /// and the others say what the server decides.
-const PASSED_OVER: &[&str] = &["StartTimeZone", "EndTimeZone", "MeetingTimeZone", "InboxReminders", "ItemId", "ResponseObjects"];
+const PASSED_OVER: &[&str] =
+    &["StartTimeZone", "EndTimeZone", "MeetingTimeZone", "InboxReminders", "ItemId", "ResponseObjects"];
 
 impl NewItem {
     /// Reads an item element. The outer error is a fault, the inner one of this item.
@@ -131,7 +132,8 @@ impl NewItem {
         let now = engine.clock().now();
         let mut content = self.parse(engine);
         let attachments = std::mem::take(&mut content.attachments);
-        let mime = content.mime.take().filter(|_| self.attachments.is_empty() && !self.patch.steps.iter().any(rewrites));
+        let mime =
+            content.mime.take().filter(|_| self.attachments.is_empty() && !self.patch.steps.iter().any(rewrites));
         let mut item = ItemDraft { bag: content.bag, recipients: content.recipients, flags: ItemFlags::READ };
         self.patch.apply(&mut item);
         let bag = &mut item.bag;
@@ -182,7 +184,8 @@ impl NewItem {
     /// The item that the message in RFC 5322 or iCalendar gives; an empty one where there is none.
     fn parse(&self, engine: &Engine) -> ItemContent {
         let Some(mime) = &self.mime else { return ItemContent::default() };
-        let calendar = mime.trim_ascii_start().get(..15).is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCALENDAR"));
+        let calendar =
+            mime.trim_ascii_start().get(..15).is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCALENDAR"));
         if calendar {
             let mut content = ItemContent::default();
             content::calendar::apply(&String::from_utf8_lossy(mime), &mut content);
@@ -304,8 +307,30 @@ fn complete(class: &ItemClass, bag: &mut Bag, engine: &Engine, owner: &Caller) {
     match class.element {
         "t:CalendarItem" => complete_appointment(bag, engine, owner),
         "t:Contact" => complete_contact(bag),
-        "t:Task" => complete_task(bag, engine),
+        "t:Task" => {
+            let status = bag.get(&TASK_STATUS).is_some();
+            settle_task(bag, status, engine.clock().now());
+        }
         _ => {}
+    }
+}
+
+/// What follows from changes to an item of a class.
+pub(crate) fn follow(class: &ItemClass, patch: &Patch, bag: &mut Bag, now: Time) {
+    match class.element {
+        "t:CalendarItem" => set_duration(bag),
+        "t:Task" if [TASK_STATUS, TASK_PERCENT, TASK_COMPLETED].iter().any(|key| patch.touches(key)) => {
+            settle_task(bag, patch.touches(&TASK_STATUS), now);
+        }
+        _ => {}
+    }
+}
+
+fn set_duration(bag: &mut Bag) {
+    let time = |key: &PropertyKey| bag.get(key).and_then(Value::as_time);
+    if let (Some(start), Some(end)) = (time(&lids::START_WHOLE), time(&lids::END_WHOLE)) {
+        let minutes = i32::try_from((end.to_unix() - start.to_unix()) / 60).unwrap_or(i32::MAX);
+        bag.set(lids::APPOINTMENT_DURATION, Value::I32(minutes));
     }
 }
 
@@ -315,11 +340,7 @@ fn complete_appointment(bag: &mut Bag, engine: &Engine, owner: &Caller) {
         bag.set(lids::CLEAN_GLOBAL_OBJECT_ID, Value::binary(id.clone()));
         bag.set(lids::GLOBAL_OBJECT_ID, Value::binary(id));
     }
-    let time = |key: &PropertyKey| bag.get(key).and_then(Value::as_time);
-    if let (Some(start), Some(end)) = (time(&lids::START_WHOLE), time(&lids::END_WHOLE)) {
-        let minutes = i32::try_from((end.to_unix() - start.to_unix()) / 60).unwrap_or(i32::MAX);
-        bag.set(lids::APPOINTMENT_DURATION, Value::I32(minutes));
-    }
+    set_duration(bag);
     if bag.get(&tags::SENT_REPRESENTING_EMAIL_ADDRESS).is_none() {
         bag.set(tags::SENT_REPRESENTING_NAME, Value::text(owner.display_name.clone()));
         bag.set(tags::SENT_REPRESENTING_ADDRESS_TYPE, Value::text("SMTP"));
@@ -344,22 +365,64 @@ fn complete_contact(bag: &mut Bag) {
     }
 }
 
-/// A completed task is complete in each of the properties that say so.
-fn complete_task(bag: &mut Bag, engine: &Engine) {
-    const STATUS: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8101);
-    const PERCENT: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8102);
-    const COMPLETED: PropertyKey = PropertyKey::Lid(sets::TASK, 0x810f);
-    const COMPLETE: PropertyKey = PropertyKey::Lid(sets::TASK, 0x811c);
-    let status = bag.get(&STATUS).and_then(Value::as_i64).unwrap_or_default();
-    let done = status == 2 || bag.get(&PERCENT) == Some(&Value::F64(1.0));
-    bag.set(STATUS, Value::I32(if done { 2 } else { status as i32 }));
-    bag.set(COMPLETE, Value::Bool(done));
-    if done {
-        bag.set(PERCENT, Value::F64(1.0));
-        if bag.get(&COMPLETED).is_none() {
-            bag.set(COMPLETED, Value::Time(engine.clock().now().whole_second()));
+/// PidLidTaskStatus: 0 not started, 1 in progress, 2 completed.
+const TASK_STATUS: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8101);
+/// PidLidPercentComplete, from 0 to 1.
+const TASK_PERCENT: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8102);
+/// PidLidTaskDateCompleted.
+const TASK_COMPLETED: PropertyKey = PropertyKey::Lid(sets::TASK, 0x810f);
+/// PidLidTaskComplete.
+const TASK_IS_COMPLETE: PropertyKey = PropertyKey::Lid(sets::TASK, 0x811c);
+
+/// Makes the properties that say how far a task is say the same: its status where `by_status`, else its percentage or
+/// the date of its completion.
+fn settle_task(bag: &mut Bag, by_status: bool, now: Time) {
+    let status = bag.get(&TASK_STATUS).and_then(Value::as_i64).unwrap_or_default() as i32;
+    let percent = if let Some(Value::F64(percent)) = bag.get(&TASK_PERCENT) { *percent } else { 0.0 };
+    let done = if by_status { status == 2 } else { percent >= 1.0 || bag.get(&TASK_COMPLETED).is_some() };
+    let (status, percent) = match (done, by_status) {
+        (true, _) => (2, 1.0),
+        (false, true) => (status, if percent >= 1.0 { 0.0 } else { percent }),
+        (false, false) if status == 2 => (i32::from(percent > 0.0), percent),
+        (false, false) => (status, percent),
+    };
+    bag.set(TASK_STATUS, Value::I32(status));
+    bag.set(TASK_PERCENT, Value::F64(percent));
+    bag.set(TASK_IS_COMPLETE, Value::Bool(done));
+    if !done {
+        bag.remove(&TASK_COMPLETED);
+    } else if bag.get(&TASK_COMPLETED).is_none() {
+        bag.set(TASK_COMPLETED, Value::Time(now.whole_second()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_say_the_same_everywhere() {
+        let time = Value::Time(Time::from_unix(0));
+        let bag = |status: i32, percent: f64, completed: bool| {
+            let mut bag = Bag::new();
+            bag.set(TASK_STATUS, Value::I32(status));
+            bag.set(TASK_PERCENT, Value::F64(percent));
+            bag.set(TASK_IS_COMPLETE, Value::Bool(status == 2));
+            bag.put(TASK_COMPLETED, completed.then(|| time.clone()));
+            bag
+        };
+        for (before, by_status, after) in [
+            (bag(2, 0.0, false), true, bag(2, 1.0, true)),
+            (bag(1, 1.0, true), true, bag(1, 0.0, false)),
+            (bag(1, 0.5, false), true, bag(1, 0.5, false)),
+            (bag(0, 1.0, false), false, bag(2, 1.0, true)),
+            (bag(0, 0.0, true), false, bag(2, 1.0, true)),
+            (bag(2, 0.5, false), false, bag(1, 0.5, false)),
+            (bag(2, 0.0, false), false, bag(0, 0.0, false)),
+        ] {
+            let mut bag = before;
+            settle_task(&mut bag, by_status, Time::from_unix(0));
+            assert_eq!(bag, after);
         }
-    } else if bag.get(&PERCENT).is_none() {
-        bag.set(PERCENT, Value::F64(0.0));
     }
 }

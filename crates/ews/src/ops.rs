@@ -57,9 +57,11 @@ macro_rules! operations {
 
 operations! {
     convert_id::ConvertId,
+    copy_item::CopyItem,
     create_folder::CreateFolder,
     create_item::CreateItem,
     delete_folder::DeleteFolder,
+    delete_item::DeleteItem,
     export_items::ExportItems,
     find_folder::FindFolder,
     find_item::FindItem,
@@ -67,9 +69,11 @@ operations! {
     get_folder::GetFolder,
     get_item::GetItem,
     move_folder::MoveFolder,
+    move_item::MoveItem,
     sync_folder_hierarchy::SyncFolderHierarchy,
     sync_folder_items::SyncFolderItems,
     update_folder::UpdateFolder,
+    update_item::UpdateItem,
     upload_items::UploadItems,
 }
 
@@ -138,5 +142,40 @@ mod tests {
         assert!(must.status == 500 && must.xml.contains("s:MustUnderstand"), "{}", must.xml);
         assert_eq!(world.send("<a>").status, 500);
         assert_eq!(world.send(&envelope("").replace(body, "")).codes(), ["ErrorInvalidRequest"]);
+    }
+
+    const SAMPLES: &[&str] = &[
+        "<GetItem><ItemShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI=\"item:Subject\"/>\
+         <t:IndexedFieldURI FieldURI=\"item:InternetMessageHeader\" FieldIndex=\"X\"/><t:ExtendedFieldURI PropertyTag=\"0x37\" \
+         PropertyType=\"String\"/></t:AdditionalProperties></ItemShape><ItemIds><t:ItemId Id=\"AAMkAD\" ChangeKey=\"CQAAAA==\"/>\
+         </ItemIds></GetItem>",
+        "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>IdOnly</t:BaseShape></ItemShape><IndexedPageItemView \
+         MaxEntriesReturned=\"5\" Offset=\"0\" BasePoint=\"End\"/><Restriction><t:And><t:IsEqualTo><t:FieldURI \
+         FieldURI=\"item:IsDraft\"/><t:FieldURIOrConstant><t:Constant Value=\"true\"/></t:FieldURIOrConstant></t:IsEqualTo>\
+         <t:Exists><t:FieldURI FieldURI=\"item:Subject\"/></t:Exists></t:And></Restriction><SortOrder><t:FieldOrder \
+         Order=\"Ascending\"><t:FieldURI FieldURI=\"item:Size\"/></t:FieldOrder></SortOrder><ParentFolderIds>\
+         <t:DistinguishedFolderId Id=\"inbox\"/></ParentFolderIds></FindItem>",
+        "<CreateItem MessageDisposition=\"SaveOnly\"><Items><t:Message><t:MimeContent>U3ViamVjdDogYQ==</t:MimeContent>\
+         <t:Flag><t:FlagStatus>Flagged</t:FlagStatus><t:DueDate>2024-01-01</t:DueDate></t:Flag><t:ToRecipients><t:Mailbox>\
+         <t:EmailAddress>a@example.com</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message></Items></CreateItem>",
+        "<SyncFolderItems><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape><SyncFolderId><t:DistinguishedFolderId \
+         Id=\"inbox\"/></SyncFolderId><SyncState>AAAA</SyncState><Ignore><t:ItemId Id=\"AAMk\"/></Ignore><MaxChangesReturned>5\
+         </MaxChangesReturned><SyncScope>NormalItems</SyncScope></SyncFolderItems>",
+    ];
+
+    static WORLD: std::sync::LazyLock<World> = std::sync::LazyLock::new(World::new);
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+        /// Whatever is cut out of a request, or put into it, it is answered.
+        #[test]
+        fn every_request_is_answered(sample in 0..SAMPLES.len(), at in 0_usize..900, length in 0_usize..40, more in "[ -~]{0,8}") {
+            let mut body = SAMPLES[sample].to_owned();
+            let start = at.min(body.len());
+            let end = (start + length).min(body.len());
+            body.replace_range(start..end, &more);
+            let status = WORLD.call(&body).status;
+            proptest::prop_assert!(status == 200 || status == 500);
+        }
     }
 }

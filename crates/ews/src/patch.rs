@@ -66,6 +66,11 @@ impl Patch {
         }
     }
 
+    /// Whether a property is set or removed.
+    pub(crate) fn touches(&self, key: &PropertyKey) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Put(have, _) | Step::Remove(have) if have == key))
+    }
+
     /// Applies all changes.
     pub(crate) fn apply(&self, draft: &mut ItemDraft) {
         for step in &self.steps {
@@ -73,6 +78,10 @@ impl Patch {
         }
         if self.steps.iter().any(|step| matches!(step, Step::Recipients { .. })) {
             set_display_lists(draft);
+        }
+        if self.touches(&tags::SENSITIVITY) {
+            let private = draft.bag.get(&tags::SENSITIVITY).and_then(Value::as_i64) == Some(PRIVATE);
+            draft.bag.set(model::lids::PRIVATE, Value::Bool(private));
         }
     }
 }
@@ -117,6 +126,8 @@ impl Step {
     }
 }
 
+/// PidTagSensitivity of what is private.
+const PRIVATE: i64 = 2;
 /// PidTagInternetCodepage of UTF-8.
 const CODEPAGE_UTF8: i32 = 65_001;
 

@@ -128,6 +128,9 @@ impl Path {
             }
             "IndexedFieldURI" => {
                 let uri = request::attribute(node, "FieldURI")?.to_owned();
+                if fields::whole(&uri).is_none() {
+                    return Err(Fault::value(node, &uri, "DictionaryURIType", "The Enumeration constraint failed."));
+                }
                 Ok(Ok(Self::Indexed { uri, index: request::attribute(node, "FieldIndex")?.to_owned() }))
             }
             "ExtendedFieldURI" => Ok(ExtendedField::read(node)?.map(Self::Extended)),
@@ -230,7 +233,6 @@ impl ExtendedField {
 
     /// The text forms of a value's members, none where it has another type.
     fn texts(&self, value: &Value, header: &Header) -> Vec<String> {
-        #![expect(clippy::wildcard_enum_match_arm, reason = "a value of another type than asked for is not written")]
         let one = |text: String| vec![text];
         match (self.kind.base, self.kind.multiple, value) {
             (Base::Text, false, Value::Text(text)) => one(text.clone()),

@@ -1,19 +1,19 @@
 //! What known clients do that the published schema does not have, one row each.
 
-/// One quirk.
+/// A habit of a client.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Quirk {
+pub struct Quirk {
     /// A short name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Who does it, and how it shows in a request.
-    pub(crate) seen: &'static str,
+    pub seen: &'static str,
     /// What we do about it.
-    pub(crate) answer: &'static str,
+    pub answer: &'static str,
 }
 
 /// All of them. None needs to know the client: each is harmless for everybody, so requests are read leniently.
 #[rustfmt::skip]
-pub(crate) const QUIRKS: &[Quirk] = &[
+pub const QUIRKS: &[Quirk] = &[
     Quirk { name: "https-namespaces",    seen: "documentation and its copies write the namespaces with https",    answer: "both spellings are read; http is written" },
     Quirk { name: "foreign-namespace",   seen: "Thunderbird: FlagStatus in the messages namespace inside t:Flag", answer: "elements are found by local name" },
     Quirk { name: "decimal-tag",         seen: "Thunderbird: ExtendedFieldURI PropertyTag=\"4240\"",              answer: "decimal and 0x forms are read" },

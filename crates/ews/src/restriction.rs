@@ -4,9 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{
-    Comparison, ContainmentMode, Operand, Order, Predicate, PropertyKey, Row, SortKey, Value, limits, tags,
-};
+use model::{Comparison, ContainmentMode, Operand, Order, Predicate, PropertyKey, Row, SortKey, Value, limits, tags};
 use xml::Node;
 
 use crate::fields::{self, Codec, Source};
@@ -235,7 +233,9 @@ impl Reader {
                 Operand::Constant(_) => Predicate::True,
             };
             return Ok(match (how, value.as_bool()) {
-                (Comparison::Equal, Some(true)) | (Comparison::NotEqual, Some(false)) => Predicate::Not(Box::new(clear)),
+                (Comparison::Equal, Some(true)) | (Comparison::NotEqual, Some(false)) => {
+                    Predicate::Not(Box::new(clear))
+                }
                 (Comparison::Equal, Some(false)) | (Comparison::NotEqual, Some(true)) => clear,
                 _ => return Err(Failure::field(ResponseCode::ErrorUnsupportedPathForQuery, &side.name).into()),
             });
@@ -252,7 +252,7 @@ impl Reader {
                 compare(Operand::Key(key.clone())),
                 Predicate::Not(Box::new(Predicate::Exists(key))),
             ]),
-            operand => compare(operand),
+            operand @ (Operand::Key(_) | Operand::Constant(_)) => compare(operand),
         })
     }
 
@@ -300,10 +300,7 @@ impl Reader {
 fn constants(field: &fields::Field, key: &PropertyKey) -> (Constants, Option<Value>) {
     match &field.source {
         Source::Stored(_, codec) => {
-            let default = match codec {
-                Codec::NamesOr([(first, _), ..]) => Some(Value::I32(*first)),
-                _ => None,
-            };
+            let default = if let Codec::NamesOr([(first, _), ..]) = codec { Some(Value::I32(*first)) } else { None };
             (Constants::Codec(*codec), default)
         }
         Source::Bit(_) => (Constants::Codec(Codec::Bool), None),
@@ -407,9 +404,7 @@ mod tests {
             .into_iter()
             .collect(),
         );
-        let size = |operator: &str, constant: &str| {
-            equal(&field("item:Size"), constant).replace("IsEqualTo", operator)
-        };
+        let size = |operator: &str, constant: &str| equal(&field("item:Size"), constant).replace("IsEqualTo", operator);
         let contains = |uri: &str, mode: &str, comparison: &str, text: &str| {
             format!(
                 "<Contains ContainmentMode=\"{mode}\" ContainmentComparison=\"{comparison}\">{}<Constant Value=\"{text}\"/></Contains>",
@@ -433,7 +428,12 @@ mod tests {
             (size("IsLessThan", "101"), true),
             (size("IsLessThanOrEqualTo", "99"), false),
             (size("IsNotEqualTo", "99"), true),
-            (equal(&field("item:DateTimeReceived"), "x").replace("IsEqualTo", "IsLessThan").replace("\"x\"", "\"2024-02-01\""), true),
+            (
+                equal(&field("item:DateTimeReceived"), "x")
+                    .replace("IsEqualTo", "IsLessThan")
+                    .replace("\"x\"", "\"2024-02-01\""),
+                true,
+            ),
             (contains("item:Subject", "Substring", "Exact", "get"), true),
             (contains("item:Subject", "Prefixed", "Exact", "bud"), false),
             (contains("item:Subject", "Prefixed", "IgnoreCase", "bud"), true),
@@ -463,10 +463,7 @@ mod tests {
                 format!("<Excludes>{}<Bitmask Value=\"x\"/></Excludes>", field("item:Size")),
                 Code::ErrorInvalidExcludesRestriction,
             ),
-            (
-                format!("<And>{}</And>", equal(&field("item:Size"), "1").repeat(1_001)),
-                Code::ErrorRestrictionTooComplex,
-            ),
+            (format!("<And>{}</And>", equal(&field("item:Size"), "1").repeat(1_001)), Code::ErrorRestrictionTooComplex),
         ] {
             assert_eq!(predicate(&text).unwrap_err().code, code);
         }

@@ -40,8 +40,11 @@ pub(crate) enum BodyKind {
 /// What an answer is to, since some fields are returned by GetItem alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// FindItem and SyncFolderItems.
-    List,
+    /// FindItem.
+    Find,
+    /// SyncFolderItems. What only GetItem returns is left out where it is asked for by name: exchangelib 5.6.0 asks for
+    /// every field unless told otherwise, and is content.
+    Sync,
     /// GetItem and GetAttachment.
     Get,
 }
@@ -55,7 +58,10 @@ pub(crate) struct ItemShape {
     filter_html: bool,
     body_chars_max: Option<usize>,
     uris: Vec<String>,
-    indexed: Vec<(String, String)>,
+    /// Fields of which single entries are asked for; they are written whole, but for headers.
+    indexed: Vec<&'static str>,
+    /// Names of single header fields.
+    header_names: Vec<String>,
     extended: Vec<ExtendedField>,
     /// What is wrong with a path; every item then fails with it.
     invalid: Option<Failure>,
@@ -134,6 +140,7 @@ impl ItemShape {
             body_chars_max: None,
             uris: Vec::new(),
             indexed: Vec::new(),
+            header_names: Vec::new(),
             extended: Vec::new(),
             invalid: None,
         }
@@ -144,6 +151,10 @@ impl ItemShape {
         let body = node.child_local("BodyType");
         let body = body.map(|body| request::enumeration(body, &body.text(), "BodyTypeResponseType", BODY_KINDS));
         let max = node.child_local("MaximumBodySize").map(|max| request::integer(max, 0, i32::MAX)).transpose()?;
+        let all_headers =
+            base == BaseShape::AllProperties || paths.uris.iter().any(|uri| uri == "item:InternetMessageHeaders");
+        let named = |(uri, index): &(String, String)| (uri == "item:InternetMessageHeader").then(|| index.clone());
+        let header_names = if all_headers { Vec::new() } else { paths.indexed.iter().filter_map(named).collect() };
         Ok(Self {
             base,
             mime: request::boolean_child(node, "IncludeMimeContent")?.unwrap_or_default(),
@@ -151,7 +162,8 @@ impl ItemShape {
             filter_html: request::boolean_child(node, "FilterHtmlContent")?.unwrap_or_default(),
             body_chars_max: max.and_then(|max| usize::try_from(max).ok()),
             uris: paths.uris,
-            indexed: paths.indexed,
+            indexed: paths.indexed.iter().filter_map(|(uri, _)| fields::whole(uri)).collect(),
+            header_names,
             extended: paths.extended,
             invalid: paths.invalid,
         })
@@ -160,8 +172,8 @@ impl ItemShape {
     /// Whether the shape can be served at all.
     ///
     /// # Errors
-    /// What is wrong with a path; `ErrorInvalidPropertyForOperation` where a list is asked for what only GetItem
-    /// returns.
+    /// What is wrong with a path; `ErrorInvalidPropertyForOperation` where FindItem is asked for what only GetItem
+    /// returns, or either of the lists for the MIME content.
     pub(crate) fn check(&self, purpose: Purpose) -> Result<(), Failure> {
         if let Some(failure) = &self.invalid {
             return Err(failure.clone());
@@ -172,23 +184,33 @@ impl ItemShape {
         if self.mime {
             return Err(Failure::field(ResponseCode::ErrorInvalidPropertyForOperation, "item:MimeContent"));
         }
-        let refused = |uri: &&String| fields::find(uri).is_some_and(|field| field.able.get_only());
-        match self.uris.iter().find(refused) {
+        if purpose == Purpose::Sync {
+            return Ok(());
+        }
+        let refused = |uri: &&str| fields::find(uri).is_some_and(|field| field.able.get_only());
+        match self.uris.iter().map(String::as_str).chain(self.indexed.iter().copied()).find(refused) {
             Some(uri) => Err(Failure::field(ResponseCode::ErrorInvalidPropertyForOperation, uri)),
             None => Ok(()),
         }
     }
 
     /// How items of this shape are written.
-    pub(crate) fn rendering<'h>(&self, header: &'h Header) -> Rendering<'h> {
-        Rendering { header, body: self.body, filter_html: self.filter_html, body_chars_max: self.body_chars_max }
+    pub(crate) fn rendering<'h>(&'h self, header: &'h Header) -> Rendering<'h> {
+        Rendering {
+            header,
+            body: self.body,
+            filter_html: self.filter_html,
+            body_chars_max: self.body_chars_max,
+            header_names: &self.header_names,
+        }
     }
 
     fn includes(&self, class: &ItemClass, field: &Field, purpose: Purpose, header: &Header) -> bool {
-        if field.able.get_only() && purpose == Purpose::List {
+        if field.able.get_only() && purpose != Purpose::Get {
             return false;
         }
-        if self.uris.iter().any(|uri| uri == field.uri) || field.uri == "item:ItemId" {
+        let asked = self.uris.iter().any(|uri| uri == field.uri) || self.indexed.contains(&field.uri);
+        if asked || field.uri == "item:ItemId" {
             return true;
         }
         if field.uri == "item:MimeContent" {
@@ -233,7 +255,7 @@ impl<'s> ItemWriter<'s> {
         self.plans.entry(class.element).or_insert_with(|| {
             let fields: Vec<_> = class.fields().filter(|field| shape.includes(class, field, purpose, header)).collect();
             let mut needs = fields.iter().fold(Needs::NONE, |needs, field| needs.with(field.needs()));
-            if purpose == Purpose::Get && (!shape.extended.is_empty() || !shape.indexed.is_empty()) {
+            if purpose == Purpose::Get && !shape.extended.is_empty() {
                 needs = needs.with(Needs::HEAVY);
             }
             Plan { fields, needs }
@@ -256,7 +278,11 @@ impl<'s> ItemWriter<'s> {
         row: ItemView<'r>,
     ) -> Result<Item<'r>, Failure> {
         let message_class = row.bag().text(&model::tags::MESSAGE_CLASS).unwrap_or_default();
-        let needs = self.needs(class::of_item(message_class));
+        let class = class::of_item(message_class);
+        let needs = self.needs(class);
+        if needs.has(Needs::MIME) && matches!(class.element, "t:DistributionList" | "t:Task") {
+            return Err(ResponseCode::ErrorUnsupportedMimeConversion.into());
+        }
         Item::load(mailbox, view, row, needs).await
     }
 

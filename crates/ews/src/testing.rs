@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
@@ -18,7 +18,8 @@ use crate::{Ews, MESSAGES, TYPES, id};
 pub(crate) struct World {
     pub(crate) ews: Ews,
     pub(crate) caller: Caller,
-    pub(crate) clock: Arc<FixedClock>,
+    /// Answers that are no faults.
+    answers: Mutex<Vec<String>>,
 }
 
 /// An answer.
@@ -43,11 +44,11 @@ impl World {
         let store = Arc::new(MemoryStore::new(1));
         let clock = Arc::new(FixedClock::new("2024-05-06T07:08:09Z".parse::<Time>().unwrap()));
         let random = Arc::new(SeededRandom::new(7));
-        let engine = block_on(Engine::open(store, clock.clone(), random, engine::Settings::default())).unwrap();
+        let engine = block_on(Engine::open(store, clock, random, engine::Settings::default())).unwrap();
         let account =
             NewAccount { address: "ann@example.com".into(), display_name: "Ann".into(), password_hash: "x".into() };
         let caller = block_on(engine.directory().add_account(account)).unwrap().caller;
-        Self { ews: Ews::new(engine), caller, clock }
+        Self { ews: Ews::new(engine), caller, answers: Mutex::default() }
     }
 
     pub(crate) fn mailbox(&self) -> Mailbox {
@@ -89,6 +90,9 @@ impl World {
         let body = block_on(response.into_body().collect()).unwrap().to_bytes();
         let xml = String::from_utf8(body.to_vec()).unwrap();
         Document::parse(xml.as_bytes(), &Limits::DEFAULT).unwrap();
+        if status == 200 {
+            self.answers.lock().unwrap().push(xml.clone());
+        }
         Answered { status, xml }
     }
 
@@ -166,28 +170,53 @@ impl Answered {
         self.valid()
     }
 
-    /// Checks the body against the published schema, where it and `xmllint` are at hand.
+    /// Asserts that it is no fault; its body is checked against the published schema when the world ends.
     pub(crate) fn valid(self) -> Self {
+        assert_eq!(self.status, 200, "{}", self.xml);
+        self
+    }
+}
+
+/// Checks all answers but faults against the published schema, where it and `xmllint` are at hand.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
         let schema = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/schemas/ews/messages.xsd"));
         if !schema.exists() {
             eprintln!("skipped: no schema at {}", schema.display());
-            return self;
+            return;
         }
-        let document = Document::parse(self.xml.as_bytes(), &Limits::DEFAULT).unwrap();
-        let body = document.root().child_local("Body").unwrap().children().next().unwrap();
-        let directory = std::env::temp_dir();
-        let name = format!("ews-{}-{:?}.xml", std::process::id(), std::thread::current().id());
-        let file = directory.join(name.replace(['(', ')'], ""));
-        std::fs::write(&file, body.to_xml()).unwrap();
-        let run = Command::new("xmllint").args(["--noout", "--nonet", "--schema"]).arg(&schema).arg(&file).output();
-        std::fs::remove_file(&file).unwrap();
-        match run {
-            Ok(output) => {
-                let errors = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{errors}\n{}", self.xml);
+        let answers = std::mem::take(&mut *self.answers.lock().unwrap());
+        let name = format!("ews-{}-{:?}", std::process::id(), std::thread::current().id());
+        let directory = std::env::temp_dir().join(name.replace(['(', ')'], ""));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut files = Vec::new();
+        for (number, xml) in answers.iter().enumerate() {
+            // The element in the body declares what it needs.
+            let (_, body) = xml.split_once("<s:Body>").unwrap();
+            let (body, _) = body.split_once("</s:Body>").unwrap();
+            let file = directory.join(format!("{number}.xml"));
+            std::fs::write(&file, body).unwrap();
+            files.push(file);
+        }
+        if !files.is_empty() {
+            match Command::new("xmllint").args(["--noout", "--nonet", "--schema"]).arg(&schema).args(&files).output() {
+                Ok(output) => {
+                    let errors: String = String::from_utf8_lossy(&output.stderr)
+                        .lines()
+                        .filter(|line| !line.ends_with(" validates"))
+                        .map(|line| line.chars().take(500).collect::<String>() + "\n")
+                        .collect();
+                    let at = |number: usize| errors.contains(&format!("/{number}.xml:"));
+                    let wrong: Vec<&String> =
+                        answers.iter().enumerate().filter(|(number, _)| at(*number)).map(|(_, xml)| xml).collect();
+                    assert!(output.status.success(), "{errors}\n{wrong:#?}");
+                }
+                Err(error) => eprintln!("skipped: no xmllint ({error})"),
             }
-            Err(error) => eprintln!("skipped: no xmllint ({error})"),
         }
-        self
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

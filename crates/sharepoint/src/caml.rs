@@ -20,6 +20,8 @@ pub(crate) use eval::{Moment, SortCell, sort_cells};
 const DEPTH_MAX: usize = 48;
 /// Values of an `In`.
 const VALUES_MAX: usize = 5_000;
+/// Days from today in a value.
+const OFFSET_DAYS_MAX: i64 = 100_000;
 /// Keys of an order.
 const ORDER_KEYS_MAX: usize = 16;
 /// Fields of `ViewFields`.
@@ -327,7 +329,7 @@ fn read_value(node: Node<'_>) -> CamlValue {
         Some(match child.local() {
             "Today" => {
                 let days = child.attribute("OffsetDays").or(child.attribute("Offset")).unwrap_or("0");
-                Operand::Today(days.trim().parse().unwrap_or(0))
+                Operand::Today(days.trim().parse::<i64>().unwrap_or(0).clamp(-OFFSET_DAYS_MAX, OFFSET_DAYS_MAX))
             }
             "Now" => Operand::Now,
             "UserID" => Operand::UserId,

@@ -9,10 +9,11 @@ use crate::{
     caml::{self, Condition, Moment, Query, ViewFields, sort_cells},
     code::{Code, Failure},
     context::Context,
-    listing::{self, Bookmark, Filter},
+    listing::{self, Bookmark, Filter, Listing},
     names::Names,
     query_options::{Defaults, QueryOptions},
-    rows::{Item, Properties, ROW_NAMESPACE, Row, RowStyle, write_row},
+    row_stream::{self, RowStream},
+    rows::{Item, Properties, ROW_NAMESPACE, Row, RowStyle},
     schema::{Detail, List, rights_text, write_list},
     views::{self, ListView},
 };
@@ -83,8 +84,7 @@ struct Answer {
     /// No row; the client starts anew.
     invalid: bool,
     changes: Vec<ListChange>,
-    items: Vec<Item>,
-    next: Option<Bookmark>,
+    listing: Listing,
 }
 
 /// Writes the `listitems` element that answers a question about a list.
@@ -97,6 +97,20 @@ pub(crate) async fn write_changes(
     ask: &ChangesAsk,
     writer: &mut Writer,
 ) -> Result<(), Failure> {
+    let depth = writer.depth();
+    begin_changes(context, list_name, ask, writer).await?.write_all(writer, depth).await
+}
+
+/// Writes the `listitems` element up to its rows, which are still to be written; the elements around them stay open.
+///
+/// # Errors
+/// As [`write_changes`].
+pub(crate) async fn begin_changes(
+    context: &Context<'_>,
+    list_name: &str,
+    ask: &ChangesAsk,
+    writer: &mut Writer,
+) -> Result<RowStream, Failure> {
     let mut view = context.view().await?;
     let list = context.list(&mut view, list_name).await?;
     let named = named_view(&list, ask)?;
@@ -129,16 +143,16 @@ pub(crate) async fn write_changes(
     };
     if ask.token.is_some() && !answer.invalid {
         add_extra_ids(&mut view, &list, &ask.options.extra_ids, &mut answer).await?;
-        let mut keyed = Vec::with_capacity(answer.items.len());
-        for item in std::mem::take(&mut answer.items) {
+        let items = &mut answer.listing.items;
+        let mut keyed = Vec::with_capacity(items.len());
+        for item in std::mem::take(items) {
             let row = Row::new(&list, &item)?;
             let key = (sort_cells(&row, &order, &known), row.number());
             keyed.push((key, item));
         }
         keyed.sort_by(|(left, _), (right, _)| listing::order_rows(&order, left, right));
-        answer.items = keyed.into_iter().map(|(_, item)| item).collect();
+        *items = keyed.into_iter().map(|(_, item)| item).collect();
     }
-    let names = Names::of_rows(&mut view, &list, &answer.items, &fields).await?;
     let style = RowStyle {
         date_in_utc: ask.options.date_in_utc,
         expand_user: ask.options.expand_user,
@@ -169,11 +183,8 @@ pub(crate) async fn write_changes(
         write_change(writer, &mut view, change).await?;
     }
     writer.end();
-    write_rows(writer, &list, &answer.items, answer.next.as_ref(), &mut |writer, row| {
-        write_row(writer, row, &fields, &style, &names);
-    })?;
-    writer.end();
-    Ok(())
+    let fields = row_stream::indexes(&list, &fields);
+    Ok(RowStream::begin(writer, view, list, fields, style, answer.listing))
 }
 
 /// Writes the attributes of `listitems` and the namespaces of what is inside.
@@ -198,29 +209,6 @@ pub(crate) fn declare_rowset(writer: &mut Writer) {
     writer.namespace("dt", "uuid:C2F41010-65B3-11d1-A29F-00AA00C14882");
     writer.namespace("rs", "urn:schemas-microsoft-com:rowset");
     writer.namespace("z", ROW_NAMESPACE);
-}
-
-/// Writes `rs:data` with its rows.
-///
-/// # Errors
-/// When a stored row is damaged.
-pub(crate) fn write_rows(
-    writer: &mut Writer,
-    list: &List,
-    items: &[Item],
-    next: Option<&Bookmark>,
-    write: &mut (dyn FnMut(&mut Writer, &Row<'_>) + Send),
-) -> Result<(), Failure> {
-    writer.start("rs:data");
-    writer.attribute_display("ItemCount", items.len());
-    if let Some(next) = next {
-        writer.attribute_display("ListItemCollectionPositionNext", next);
-    }
-    for item in items {
-        write(writer, &Row::new(list, item)?);
-    }
-    writer.end();
-    Ok(())
 }
 
 /// The view that supplies what the client left out. With `viewFields` the name counts for nothing, and so does a name
@@ -251,12 +239,12 @@ async fn enumerate(
     // Every page returns the position of the first one, so that what changes meanwhile follows by token.
     let since = after.as_ref().and_then(|bookmark| bookmark.since).unwrap_or_else(|| view.position());
     let since = since.min(view.position());
-    let page = listing::page(view, list, filter, order, after.as_ref(), limit, moment).await?;
+    let mut page = listing::large_page(view, list, filter, order, after.as_ref(), limit, moment).await?;
+    page.next = page.next.map(|next| Bookmark { since: Some(since), ..next });
     Ok(Answer {
         token: Some(context.site.list_token(list.guid(), since)),
         schema: true,
-        items: page.items,
-        next: page.next.map(|next| Bookmark { since: Some(since), ..next }),
+        listing: page,
         ..Answer::default()
     })
 }
@@ -287,7 +275,7 @@ async fn since_token(
             more: page.more,
             schema: page.schema_changed,
             changes: page.changes,
-            items: page.rows.into_iter().map(Item::from).collect(),
+            listing: Listing { items: page.rows.into_iter().map(Item::from).collect(), ..Listing::default() },
             ..Answer::default()
         }),
         Err(EngineError::InvalidState(_)) => Ok(Answer {
@@ -304,9 +292,9 @@ async fn add_extra_ids(view: &mut View, list: &List, ids: &[u32], answer: &mut A
     let wanted: Vec<ItemId> = ids
         .iter()
         .map(|number| ItemId::in_list(list.id(), *number))
-        .filter(|id| !answer.items.iter().any(|item| item.id == *id))
+        .filter(|id| !answer.listing.items.iter().any(|item| item.id == *id))
         .collect();
-    answer.items.extend(view.items(&wanted).await?.into_iter().flatten().map(Item::from));
+    answer.listing.items.extend(view.items(&wanted).await?.into_iter().flatten().map(Item::from));
     Ok(())
 }
 
@@ -337,7 +325,7 @@ async fn write_change(writer: &mut Writer, view: &mut View, change: &ListChange)
     Ok(())
 }
 
-/// The token of a list as it is now.
+/// The token of a list as it is at a position.
 pub(crate) fn current_token(context: &Context<'_>, list: &List, position: Seq) -> ListToken {
     context.site.list_token(list.guid(), position)
 }

@@ -8,6 +8,7 @@ mod base;
 mod computed;
 mod contacts;
 mod custom;
+mod discussions;
 mod documents;
 mod events;
 mod issues;
@@ -39,6 +40,7 @@ pub(crate) static TEMPLATES: &[&Template] = &[
     &contacts::TEMPLATE,
     &events::TEMPLATE,
     &tasks::TEMPLATE,
+    &discussions::TEMPLATE,
     &users::TEMPLATE,
     &issues::TEMPLATE,
 ];

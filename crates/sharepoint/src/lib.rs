@@ -16,6 +16,7 @@ mod ops;
 mod paths;
 mod query_options;
 mod rest;
+mod row_stream;
 mod rows;
 mod schema;
 mod soap;

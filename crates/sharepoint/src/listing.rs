@@ -44,6 +44,12 @@ impl Filter {
         Self { condition, folder, scope: options.scope }
     }
 
+    /// Whether every row belongs to the answer.
+    fn takes_all(&self) -> bool {
+        let root = self.folder.as_deref() == Some("");
+        self.condition.is_none() && root && self.scope == Scope::RecursiveAll
+    }
+
     /// Whether a row belongs to the answer.
     pub(crate) fn takes(&self, row: &Row<'_>, moment: &Moment<'_>) -> bool {
         let Some(folder) = &self.folder else { return false };
@@ -125,13 +131,32 @@ impl std::fmt::Display for Bookmark {
     }
 }
 
+/// More rows than these are not kept in memory, only their ids.
+const IN_MEMORY_ROWS_MAX: usize = limits::PAGE_ROWS_MAX;
+
 /// A page of rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
-    /// In the order asked.
+    /// In the order asked. Empty where `ids` or `all` stands for them.
     pub(crate) items: Vec<Item>,
+    /// The rows' ids in the order asked, where there are too many to keep.
+    pub(crate) ids: Vec<ItemId>,
+    /// All rows of the list, by number.
+    pub(crate) all: bool,
+    /// Ids are kept in place of rows.
+    pub(crate) keep_ids: bool,
     /// Where the next page starts, if there is one.
     pub(crate) next: Option<Bookmark>,
+}
+
+impl Listing {
+    fn len(&self) -> usize {
+        self.items.len() + self.ids.len()
+    }
+
+    fn last(&self) -> Option<ItemId> {
+        self.ids.last().copied().or_else(|| self.items.last().map(|item| item.id))
+    }
 }
 
 /// The order of a query; calendars put the series together where that is asked.
@@ -157,6 +182,34 @@ pub(crate) fn order_rows(order: &[OrderKey], left: &(Vec<SortCell>, u32), right:
     left.1.cmp(&right.1)
 }
 
+/// Reads a page of any size: beyond [`IN_MEMORY_ROWS_MAX`] rows only what tells them.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) async fn large_page(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    order: &[OrderKey],
+    after: Option<&Bookmark>,
+    limit: Option<usize>,
+    moment: &Moment<'_>,
+) -> Result<Listing, Failure> {
+    if limit.is_some_and(|limit| limit <= IN_MEMORY_ROWS_MAX) {
+        return page(view, list, filter, order, after, limit, moment).await;
+    }
+    let by_number = order.first().is_none_or(|key| key.ascending && is_id(list, key));
+    if by_number && limit.is_none() && filter.takes_all() && after.is_none_or(|bookmark| bookmark.number == 0) {
+        return Ok(Listing { all: true, ..Listing::default() });
+    }
+    let listing = Listing { keep_ids: true, ..Listing::default() };
+    read(view, list, filter, order, after, limit, moment, listing).await
+}
+
+fn is_id(list: &List, key: &OrderKey) -> bool {
+    key.field.find(list).is_some_and(|field| field.name == "ID")
+}
+
 /// Reads a page of a list. By ascending or descending id it costs about what it reads; in any other order the list is
 /// read once.
 ///
@@ -171,17 +224,31 @@ pub(crate) async fn page(
     limit: Option<usize>,
     moment: &Moment<'_>,
 ) -> Result<Listing, Failure> {
+    read(view, list, filter, order, after, limit, moment, Listing::default()).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of it is the question")]
+async fn read(
+    view: &mut View,
+    list: &List,
+    filter: &Filter,
+    order: &[OrderKey],
+    after: Option<&Bookmark>,
+    limit: Option<usize>,
+    moment: &Moment<'_>,
+    listing: Listing,
+) -> Result<Listing, Failure> {
     let limit = limit.unwrap_or(usize::MAX);
     match order.first() {
-        None => ascending(view, list, filter, after, limit, moment).await,
-        Some(key) if key.field.find(list).is_some_and(|field| field.name == "ID") => {
+        None => ascending(view, list, filter, after, limit, moment, listing).await,
+        Some(key) if is_id(list, key) => {
             if key.ascending {
-                ascending(view, list, filter, after, limit, moment).await
+                ascending(view, list, filter, after, limit, moment, listing).await
             } else {
-                descending(view, list, filter, after, limit, moment).await
+                descending(view, list, filter, after, limit, moment, listing).await
             }
         }
-        Some(_) => sorted(view, list, filter, order, after, limit, moment).await,
+        Some(_) => sorted(view, list, filter, order, after, limit, moment, listing).await,
     }
 }
 
@@ -192,11 +259,11 @@ async fn ascending(
     after: Option<&Bookmark>,
     limit: usize,
     moment: &Moment<'_>,
+    mut listing: Listing,
 ) -> Result<Listing, Failure> {
-    let mut listing = Listing::default();
     let mut from = after.map(|bookmark| ItemId::in_list(list.id(), bookmark.number));
     loop {
-        let room = limit.saturating_sub(listing.items.len()).saturating_add(1);
+        let room = limit.saturating_sub(listing.len()).saturating_add(1);
         let page = view.rows(list.id(), from, room.min(limits::PAGE_ROWS_MAX)).await?;
         from = page.rows.last().map(|row| row.item);
         let more = page.more;
@@ -218,8 +285,8 @@ async fn descending(
     after: Option<&Bookmark>,
     limit: usize,
     moment: &Moment<'_>,
+    mut listing: Listing,
 ) -> Result<Listing, Failure> {
-    let mut listing = Listing::default();
     let mut below = match after.filter(|bookmark| bookmark.number > 0) {
         Some(bookmark) => bookmark.number,
         None => {
@@ -235,7 +302,7 @@ async fn descending(
         }
     };
     while below > 1 {
-        let room = limit.saturating_sub(listing.items.len()).saturating_add(1).min(limits::PAGE_ROWS_MAX) as u32;
+        let room = limit.saturating_sub(listing.len()).saturating_add(1).min(limits::PAGE_ROWS_MAX) as u32;
         let lowest = below.saturating_sub(room).max(1);
         let ids: Vec<ItemId> = (lowest..below).rev().map(|number| ItemId::in_list(list.id(), number)).collect();
         below = lowest;
@@ -260,15 +327,20 @@ fn take(
     if !filter.takes(&Row::new(list, &item)?, moment) {
         return Ok(false);
     }
-    if listing.items.len() >= limit {
-        let number = listing.items.last().map_or(0, |last| last.id.number());
+    if listing.len() >= limit {
+        let number = listing.last().map_or(0, ItemId::number);
         listing.next = Some(Bookmark { number, ..Bookmark::default() });
         return Ok(true);
     }
-    listing.items.push(item);
+    if listing.keep_ids {
+        listing.ids.push(item.id);
+    } else {
+        listing.items.push(item);
+    }
     Ok(false)
 }
 
+#[expect(clippy::too_many_arguments, reason = "all of it is the question")]
 async fn sorted(
     view: &mut View,
     list: &List,
@@ -277,6 +349,7 @@ async fn sorted(
     after: Option<&Bookmark>,
     limit: usize,
     moment: &Moment<'_>,
+    listing: Listing,
 ) -> Result<Listing, Failure> {
     let mut keyed: Vec<(Vec<SortCell>, u32)> = Vec::new();
     let mut from = None;
@@ -319,8 +392,11 @@ async fn sorted(
         keys: order.iter().zip(cells).map(|(key, cell)| (key.field.name().to_owned(), cell_text(cell))).collect(),
     });
     let ids: Vec<ItemId> = taken.iter().map(|(_, number)| ItemId::in_list(list.id(), *number)).collect();
+    if listing.keep_ids {
+        return Ok(Listing { ids, next, ..listing });
+    }
     let items = view.items(&ids).await?.into_iter().flatten().map(Item::from).collect();
-    Ok(Listing { items, next })
+    Ok(Listing { items, next, ..listing })
 }
 
 fn cell_text(cell: &SortCell) -> String {

@@ -15,7 +15,7 @@ use engine::View;
 use futures_util::future::BoxFuture;
 use xml::{Node, Writer};
 
-use crate::{code::Failure, context::Context};
+use crate::{code::Failure, context::Context, row_stream::RowStream};
 
 /// The pages below `_vti_bin`.
 pub(crate) static SERVICES: &[&str] = &["Lists.asmx", "Sites.asmx", "SiteData.asmx", "Views.asmx"];
@@ -41,8 +41,9 @@ pub(crate) struct Request<'a> {
     pub(crate) out: &'a mut Writer,
 }
 
-/// What an operation gives back.
-pub(crate) type Answer<'a> = BoxFuture<'a, Result<(), Failure>>;
+/// What an operation gives back: rows that are still to be written where the answer stands, if there are any. What is
+/// open then is closed behind them.
+pub(crate) type Answer<'a> = BoxFuture<'a, Result<Option<RowStream>, Failure>>;
 
 /// One operation.
 pub(crate) struct Operation {

@@ -2,6 +2,7 @@
 //!
 //! A resource is one line in `rest/route.rs`. What lists and rows hold, and how they change, is shared with SOAP.
 
+mod batch;
 mod body;
 mod context_info;
 mod entity;
@@ -9,6 +10,7 @@ mod error;
 mod filter;
 mod item_json;
 mod items;
+mod list_changes;
 mod list_fields;
 mod lists;
 mod options;
@@ -23,7 +25,7 @@ mod web;
 mod tests;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use serde_json::Value as Json;
 
 use self::{
@@ -58,8 +60,12 @@ pub(crate) async fn handle(
     let (parts, body) = request.into_parts();
     let accept = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let level = Level::from_accept(&accept.collect::<Vec<_>>().join(","));
-    let read = options::read(api_path);
-    let outcome = match read {
+    if parts.method == Method::POST && options::split(api_path).0.trim_matches('/').eq_ignore_ascii_case("$batch") {
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let answer = batch::run(adapter, call, content_type.unwrap_or_default(), &body).await;
+        return answer.unwrap_or_else(|error| reply::failure(&error, level));
+    }
+    let outcome = match options::read(api_path) {
         Ok((steps, options)) => {
             let api_url = format!("{}{}/_api/", call.base_url.trim_end_matches('/'), call.site_path);
             let verb = Verb::of(&parts.method, &parts.headers);
@@ -135,7 +141,9 @@ impl Ask<'_> {
                 Ok(Reply::Entities { set: property.name.to_string(), entities: all.clone(), next: None })
             }
             Value::Plain(json) if raw => Ok(Reply::Raw("text/plain; charset=utf-8", plain_text(json).into_bytes())),
-            value => Ok(Reply::Property(property.name.to_string(), value.clone())),
+            value @ (Value::Plain(_) | Value::Many(..) | Value::Complex(..)) => {
+                Ok(Reply::Property(property.name.to_string(), value.clone()))
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use engine::EngineError;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use xml::{
     Document, Limits, Node, Writer,
     soap::{self, Envelope, EnvelopeStyle, Fault, FaultCode, SoapError, SoapVersion, XML_SCHEMA, XML_SCHEMA_INSTANCE},
@@ -13,6 +15,7 @@ use crate::{
     code::Failure,
     context::Context,
     ops::{self, Operation},
+    row_stream::{self, RowStream},
     wsdl,
 };
 
@@ -62,7 +65,13 @@ pub(crate) async fn handle(adapter: &SharePoint, call: Call<'_>, request: Reques
         return fault(envelope.version, StatusCode::INTERNAL_SERVER_ERROR, &Failure::Client(text));
     };
     match run(adapter, call, operation, node, envelope.version).await {
-        Ok(body) => answer(StatusCode::OK, envelope.version.content_type(), body),
+        Ok(body) => {
+            let mut response = Response::new(body);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(envelope.version.content_type()));
+            response
+        }
         Err(Failure::Engine(EngineError::NoSite)) => {
             answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "There is no site at this address.")
         }
@@ -96,17 +105,45 @@ async fn run(
     operation: &'static Operation,
     node: Option<Node<'_>>,
     version: SoapVersion,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Body, Failure> {
     let context = Context::open(adapter, call).await?;
     let mut writer = Writer::with_capacity(4_096);
     writer.declaration();
     soap::begin_envelope(&mut writer, version, &STYLE, |_| {});
     writer.start_named(&format!("{}Response", operation.name));
     writer.namespace("", NAMESPACE);
-    (operation.run)(ops::Request { context: &context, node, out: &mut writer }).await?;
-    writer.end();
-    soap::end_envelope(&mut writer);
-    Ok(writer.into_bytes())
+    let rows = (operation.run)(ops::Request { context: &context, node, out: &mut writer }).await?;
+    if let Some(mut rows) = rows
+        && rows.write_some(&mut writer).await?
+    {
+        return Ok(stream(rows, writer));
+    }
+    row_stream::close(&mut writer, 0);
+    Ok(Full::new(Bytes::from(writer.into_bytes())).map_err(|never| match never {}).boxed_unsync())
+}
+
+/// The body of an answer with more rows than are kept in memory. Where the store fails on the way the connection is cut,
+/// so that the client never takes half an answer for a whole one.
+fn stream(rows: RowStream, writer: Writer) -> Body {
+    let frames = futures_util::stream::unfold(Some((rows, writer)), async |state| {
+        let (mut rows, mut writer) = state?;
+        let frame = |writer: &mut Writer| Ok(Frame::data(Bytes::from(writer.take())));
+        if writer.is_empty() {
+            match rows.write_some(&mut writer).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    row_stream::close(&mut writer, 0);
+                    return Some((frame(&mut writer), None));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "an answer broke off");
+                    return Some((Err(std::io::Error::other("the answer cannot be completed")), None));
+                }
+            }
+        }
+        Some((frame(&mut writer), Some((rows, writer))))
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 /// The SOAP version that the media type tells, for requests that cannot be read.

@@ -1,6 +1,7 @@
 //! Requests through the adapter, over a store in memory.
 
 mod changes;
+mod field_types;
 mod files;
 mod items;
 mod lists;
@@ -43,9 +44,20 @@ impl Server {
             password_hash: "x".into(),
         };
         let caller = engine.directory().add_account(account).await.unwrap().caller;
-        let site = NewSite { path: "/sites/team".into(), title: "Team".into(), owner: None };
+        let site = NewSite { path: "/sites/team".into(), title: "Team".into(), owner: Some("ann@example.org".into()) };
         engine.directory().add_site(site).await.unwrap();
         Self { adapter: SharePoint { engine, settings: Settings::default() }, caller, clock }
+    }
+
+    /// The same server, used by somebody to whom the site does not belong.
+    pub(crate) async fn as_guest(&self) -> Self {
+        let account = NewAccount {
+            address: "guest@example.org".into(),
+            display_name: "Guest; of, honour".into(),
+            password_hash: "x".into(),
+        };
+        let caller = self.adapter.engine.directory().add_account(account).await.unwrap().caller;
+        Self { adapter: self.adapter.clone(), caller, clock: self.clock.clone() }
     }
 
     pub(crate) fn call(&self) -> Call<'_> {

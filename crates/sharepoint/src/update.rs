@@ -149,6 +149,10 @@ pub(crate) async fn create(
         let name = name.ok_or_else(|| Failure::bad_value("A folder needs a BaseName."))?;
         draft.path = Some(paths::join(folder, name));
         draft.flags = ItemFlags::FOLDER;
+        let title = PropertyKey::field("Title");
+        if draft.bag.get(&title).is_none() {
+            draft.bag.set(title, Value::text(name));
+        }
     } else if list.template.is_library() {
         return Err(Failure::bad_value("Files are added to a document library by uploading them."));
     } else if !folder.is_empty() {

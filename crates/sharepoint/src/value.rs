@@ -118,8 +118,9 @@ fn multiple(text: &str, read: impl Fn(&str) -> Option<i32>) -> Option<Vec<i32>> 
     let numeric = |part: &&str| part.trim().parse::<i32>().is_ok();
     let ids_only = parts.len() > 1 && parts.iter().all(numeric);
     let step = if ids_only || parts.iter().all(|part| !numeric(part)) { 1 } else { 2 };
-    for part in parts.iter().step_by(step) {
-        ids.push(read(part.trim())?);
+    for pair in parts.chunks(step) {
+        // An id that is none, as in `-1;#login`, leaves the name.
+        ids.push(pair.iter().find_map(|part| read(part.trim()))?);
     }
     Some(ids)
 }

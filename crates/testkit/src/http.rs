@@ -3,6 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -104,7 +108,7 @@ impl Http {
         Ok(Answer { status, headers, body: body.map_err(|error| error.to_string())? })
     }
 
-    /// Writes `head` and then `length` bytes of `filling` on a socket of its own, for as long as the server reads, and
+    /// Writes `head` and then `length` bytes of `filling` on a socket of its own, until the server answers, and
     /// returns what it answered with the number of bytes that it took. An answer may be empty.
     pub fn pour(&self, head: &str, filling: u8, length: usize) -> (String, usize) {
         let mut socket = TcpStream::connect(self.address).expect("the server listens");
@@ -112,18 +116,22 @@ impl Http {
         socket.set_read_timeout(timeout).expect("a socket");
         socket.set_write_timeout(timeout).expect("a socket");
         let mut reading = socket.try_clone().expect("a socket");
+        let answered = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&answered);
         let reader = std::thread::spawn(move || {
             let mut answer = Vec::new();
             let mut piece = [0; 4_096];
             while let Ok(count @ 1..) = reading.read(&mut piece) {
+                heard.store(true, Ordering::SeqCst);
                 answer.extend_from_slice(&piece[..count]);
             }
+            heard.store(true, Ordering::SeqCst);
             String::from_utf8_lossy(&answer).into_owned()
         });
         let piece = [filling; 1 << 16];
         let mut taken = 0;
         if socket.write_all(head.as_bytes()).is_ok() {
-            while taken < length && !reader.is_finished() {
+            while taken < length && !answered.load(Ordering::SeqCst) {
                 match socket.write(&piece[..piece.len().min(length - taken)]) {
                     Ok(count) => taken += count,
                     Err(_) => break,

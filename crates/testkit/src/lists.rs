@@ -117,9 +117,7 @@ pub fn page(listitems: Node<'_>) -> ListPage {
     assert_eq!(data.attribute("ItemCount"), Some(rows.len().to_string().as_str()));
     let numbers: BTreeSet<_> = rows.iter().map(number).collect();
     assert_eq!(numbers.len(), rows.len(), "a row comes twice: {}", listitems.to_xml());
-    let id = |id: Node<'_>| {
-        (id.attribute("ChangeType").unwrap_or_default().to_owned(), id.text().trim().parse().ok())
-    };
+    let id = |id: Node<'_>| (id.attribute("ChangeType").unwrap_or_default().to_owned(), id.text().trim().parse().ok());
     ListPage {
         token: changes.attribute("LastChangeToken").unwrap_or_default().to_owned(),
         more: changes.attribute("MoreChanges").map(str::to_owned),
@@ -163,7 +161,8 @@ impl Lists {
 
     /// Sends a request in a SOAP 1.1 envelope.
     pub fn call(&self, operation: &str, request: &str) -> Tree {
-        let envelope = format!("<soap:Envelope xmlns:soap=\"{SOAP_11}\"><soap:Body>{request}</soap:Body></soap:Envelope>");
+        let envelope =
+            format!("<soap:Envelope xmlns:soap=\"{SOAP_11}\"><soap:Body>{request}</soap:Body></soap:Envelope>");
         Self::read(&self.post(operation, &envelope))
     }
 

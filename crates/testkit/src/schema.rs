@@ -104,7 +104,8 @@ fn validate(schema: &Path, documents: &[PathBuf]) -> String {
     }
     let mut faults = String::new();
     for batch in documents.chunks(BATCH_DOCUMENTS_MAX) {
-        let run = Command::new("xmllint").args(["--noout", "--nonet", "--huge", "--schema"]).arg(schema).args(batch).output();
+        let run =
+            Command::new("xmllint").args(["--noout", "--nonet", "--huge", "--schema"]).arg(schema).args(batch).output();
         let Ok(output) = run else {
             println!("skipped: {} answers against {}, since xmllint is missing", batch.len(), schema.display());
             return faults;

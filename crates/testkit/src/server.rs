@@ -61,41 +61,65 @@ impl TestServer {
 
     /// A server on this store, by the clock of the system.
     pub fn start(kind: StoreKind) -> Self {
-        Self::build(kind, Arc::new(SystemClock), None)
+        Self::fresh(kind, Arc::new(SystemClock), None)
     }
 
     /// A server on this store, by a clock that stands at `time` until it is moved: see [`Self::advance`].
     pub fn at(kind: StoreKind, time: Time) -> Self {
         let clock = Arc::new(FixedClock::new(time));
-        Self::build(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
+        Self::fresh(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
     }
 
-    fn build(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>) -> Self {
+    /// A server on the SQLite store that another left in `folder`, by the clock of the system. `start` tells this start
+    /// from others: chance follows from it.
+    pub fn reopen(folder: tempfile::TempDir, start: u64) -> Self {
+        Self::build(StoreKind::Sqlite, folder, start, Arc::new(SystemClock), None)
+    }
+
+    fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let random = Arc::new(SeededRandom::new(0x5eed));
-        let location = match kind {
-            StoreKind::Memory => "memory:".to_owned(),
-            StoreKind::Sqlite => folder.path().join("data").display().to_string(),
-        };
-        let store = stores::open(&location, Missing::Make, &*random).expect("a store");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let random_of_engine = Arc::clone(&random) as Arc<dyn model::Random>;
-        let engine = runtime
-            .block_on(Engine::open(store, clock, random_of_engine, Settings::default()))
-            .expect("the engine opens");
-        runtime.block_on(async {
-            let directory = engine.directory();
+        let server = Self::build(kind, folder, 0, clock, fixed);
+        let random = SeededRandom::new(0x5a17);
+        server.runtime.block_on(async {
+            let directory = server.engine.directory();
             for (address, name) in [(ANNA, "Anna Arlt"), (BERT, "Bert Berg")] {
-                let password_hash = password::hash(PASSWORD, &*random).expect("a password");
+                let password_hash = password::hash(PASSWORD, &random).expect("a password");
                 let new = NewAccount { address: address.into(), display_name: name.into(), password_hash };
                 directory.add_account(new).await.expect("an account");
             }
             let new = NewSite { path: SITE.into(), title: "Team".into(), owner: Some(ANNA.into()) };
             directory.add_site(new).await.expect("a site");
         });
+        server
+    }
+
+    fn build(
+        kind: StoreKind,
+        folder: tempfile::TempDir,
+        start: u64,
+        clock: Arc<dyn Clock>,
+        fixed: Option<Arc<FixedClock>>,
+    ) -> Self {
+        let random = Arc::new(SeededRandom::new(0x5eed + start));
+        let location = match kind {
+            StoreKind::Memory => "memory:".to_owned(),
+            StoreKind::Sqlite => folder.path().join("data").display().to_string(),
+        };
+        let store = stores::open(&location, Missing::Make, &*random).expect("a store");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let engine =
+            runtime.block_on(Engine::open(store, clock, random, Settings::default())).expect("the engine opens");
         let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
         let running = Server::start(&config, &engine).expect("the server starts");
         Self { running, runtime, engine, clock: fixed, folder }
+    }
+
+    /// Stops the server in an orderly way and returns what it stored.
+    pub fn stop(self) -> tempfile::TempDir {
+        let Self { running, runtime, engine, clock: _, folder } = self;
+        assert!(running.shutdown(), "the server did not end in time");
+        drop((engine, runtime));
+        folder
     }
 
     /// Where it listens.

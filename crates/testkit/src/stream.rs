@@ -8,8 +8,7 @@ const FILETIME_OF_1970: u64 = 116_444_736_000_000_000;
 /// The property set of appointments, as it lies in a stream.
 pub const APPOINTMENT: [u8; 16] = [2, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
 /// The property set of meetings, as it lies in a stream.
-pub const MEETING: [u8; 16] =
-    [0x90, 0xda, 0xd8, 0x6e, 0x0b, 0x45, 0x1b, 0x10, 0x98, 0xda, 0, 0xaa, 0, 0x3f, 0x13, 5];
+pub const MEETING: [u8; 16] = [0x90, 0xda, 0xd8, 0x6e, 0x0b, 0x45, 0x1b, 0x10, 0x98, 0xda, 0, 0xaa, 0, 0x3f, 0x13, 5];
 
 /// A stream under construction: properties in the order of the calls.
 #[derive(Clone, Debug, Default)]

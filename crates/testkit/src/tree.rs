@@ -114,7 +114,8 @@ fn collect<'a>(node: Node<'a>, local: &str, found: &mut Vec<Node<'a>>) {
 /// An element and all inside in one form, whatever its prefixes, the order of its attributes and the space between
 /// elements: two elements that mean the same give the same text.
 pub fn meaning(node: Node<'_>) -> String {
-    let mut attributes: Vec<_> = node.attributes().map(|(space, name, value)| format!(" {{{space}}}{name}={value:?}")).collect();
+    let mut attributes: Vec<_> =
+        node.attributes().map(|(space, name, value)| format!(" {{{space}}}{name}={value:?}")).collect();
     attributes.sort();
     let inside: String = node.children().map(meaning).collect();
     format!("<{{{}}}{}{}>{}{inside}</>\n", node.namespace(), node.local(), attributes.concat(), node.text().trim())

@@ -4,7 +4,7 @@
 use testkit::{
     chance::Chance,
     ews::{Ews, distinguished, folder_id},
-    mirror::FolderMirror,
+    mirror::{FolderMirror, assert_equal},
     server::{ANNA, STORES, StoreKind, TestServer},
 };
 
@@ -74,7 +74,7 @@ impl Reader {
     }
 
     fn check(&self, mirror: &FolderMirror) {
-        assert_eq!(mirror.folders, self.ews.read_folders(&self.below), "below {:?}", self.ask);
+        assert_equal(&mirror.folders, &self.ews.read_folders(&self.below), &self.below);
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use testkit::{
     chance::Chance,
-    ews::{Ews, ItemAsk, ItemState, distinguished, folder_id},
-    mirror::ItemMirror,
+    ews::{Ews, ItemAsk, ItemEntry, ItemState, distinguished, folder_id},
+    mirror::{ItemMirror, assert_equal},
     server::{ANNA, STORES, StoreKind, TestServer},
     stream::Stream,
 };
 
 /// Random histories for each store and scope.
-const HISTORIES: u64 = 3;
+const HISTORIES: u64 = 6;
 /// Turns of writing and asking in one history.
 const TURNS: usize = 40;
 /// Changes of the writer that runs beside the client.
@@ -112,24 +112,26 @@ struct Reader {
 impl Reader {
     fn turn(&self, mirror: &mut ItemMirror, changes_max: usize, ignore: &[String]) {
         let state = mirror.state.clone();
-        let ask = ItemAsk {
-            folder: &self.folder,
-            state: state.as_deref(),
-            ignore,
-            changes_max,
-            associated: self.associated,
-        };
+        let ask =
+            ItemAsk { folder: &self.folder, state: state.as_deref(), ignore, changes_max, associated: self.associated };
         mirror.apply(self.ews.sync_items(&ask).unwrap(), changes_max);
     }
 
+    /// Asks until a drain has begun and ended: one that is under way need not hold what is newer than its beginning.
     fn drain(&self, mirror: &mut ItemMirror, changes_max: usize) {
+        let mut begun = !mirror.draining;
         for _ in 0..PAGES_MAX {
             self.turn(mirror, changes_max, &[]);
-            if !mirror.draining {
+            if !mirror.draining && begun {
                 return;
             }
+            begun |= !mirror.draining;
         }
         panic!("the drain does not come to an end");
+    }
+
+    fn check(&self, mirror: &ItemMirror) {
+        assert_equal(&mirror.items, &self.full(), &self.folder);
     }
 
     fn full(&self) -> BTreeMap<String, ItemState> {
@@ -170,26 +172,25 @@ fn history(server: &TestServer, seed: u64, associated: bool) {
             3 if !mirror.draining && mirror.state.is_some() => {
                 let subject = chance.word();
                 let id = reader.ews.create_message(&reader.folder, &subject);
-                let state =
-                    ItemState { element: "Message".into(), subject, importance: "Normal".into(), read: false };
+                let state = ItemState { element: "Message".into(), subject, importance: "Normal".into(), read: false };
                 let before = reader.ews.read_items(&reader.folder, "Shallow").remove(&id).unwrap();
                 assert_eq!(before.subject, state.subject);
                 mirror.items.insert(id.clone(), before);
                 reader.turn(&mut mirror, 512, std::slice::from_ref(&id));
                 assert!(!mirror.draining);
-                assert_eq!(mirror.items, reader.full());
+                reader.check(&mirror);
                 writer.here.push(id);
             }
             4 => {
                 reader.drain(&mut mirror, 1 + chance.below(9));
-                assert_eq!(mirror.items, reader.full());
+                reader.check(&mirror);
             }
             _ => reader.turn(&mut mirror, 1 + chance.below(6), &[]),
         }
     }
     for mut mirror in stale.into_iter().chain([mirror]) {
         reader.drain(&mut mirror, 1 + chance.below(20));
-        assert_eq!(mirror.items, reader.full(), "seed {seed}");
+        reader.check(&mirror);
     }
 }
 
@@ -209,7 +210,7 @@ fn beside(server: &TestServer, seed: u64) {
     writing.join().unwrap();
     for (reader, mirror) in readers.iter().zip(&mut mirrors) {
         reader.drain(mirror, 7);
-        assert_eq!(mirror.items, reader.full());
+        reader.check(mirror);
     }
 }
 
@@ -230,4 +231,90 @@ fn items_converge_in_memory() {
 #[test]
 fn items_converge_on_sqlite() {
     all(STORES[1]);
+}
+
+/// The kinds of changes, one by one, in every order in which they can be said.
+#[test]
+fn each_kind_of_change_is_named() {
+    for kind in STORES {
+        let server = TestServer::start(kind);
+        let ews = server.ews(ANNA);
+        let folder = folder_id(&ews.create_folder(&distinguished("inbox"), "kinds").unwrap());
+        let elsewhere = distinguished("drafts");
+        let ask = |state: Option<&str>| {
+            let ask = ItemAsk { folder: &folder, state, ignore: &[], changes_max: 100, associated: false };
+            ews.sync_items(&ask).unwrap()
+        };
+        let make = |subject: &str| ews.create_message(&folder, subject);
+        let [edited, read, unread, both, deleted, moved, untouched] =
+            ["edited", "read", "unread", "both", "deleted", "moved", "untouched"].map(make);
+        // What one makes oneself is read; to say so again is no change.
+        for id in [&read, &both] {
+            ews.set_read(id, false).unwrap();
+        }
+        let first = ask(None);
+        // The first sync tells of creations only, newest first.
+        let created: Vec<_> = first.entries.iter().map(|entry| matches!(entry, ItemEntry::Create(..))).collect();
+        assert_eq!(created, [true; 7]);
+        let ids: Vec<_> = first.entries.iter().map(id_of).collect();
+        let newest_first = [&untouched, &moved, &deleted, &both, &unread, &read, &edited];
+        assert_eq!(ids, newest_first.map(String::as_str));
+        assert!(first.last && ask(Some(&first.state)).entries.is_empty());
+
+        ews.set_subject(&edited, "Edited").unwrap();
+        ews.set_read(&untouched, true).unwrap();
+        ews.set_read(&read, true).unwrap();
+        ews.set_read(&unread, false).unwrap();
+        ews.set_read(&both, true).unwrap();
+        ews.set_importance(&both, "High").unwrap();
+        ews.delete(&deleted, "SoftDelete").unwrap();
+        let there = ews.transfer("MoveItem", &moved, &elsewhere).unwrap();
+        assert_ne!(there, moved);
+        let gone_again = make("gone again");
+        ews.delete(&gone_again, "HardDelete").unwrap();
+        let changed_at_once = make("new");
+        ews.set_subject(&changed_at_once, "newer").unwrap();
+        ews.set_read(&changed_at_once, true).unwrap();
+        let back = ews.transfer("MoveItem", &there, &folder).unwrap();
+        let answer = ask(Some(&first.state));
+        let mut said: Vec<_> = answer
+            .entries
+            .iter()
+            .map(|entry| match entry {
+                ItemEntry::Create(id, state) => format!("Create {id} {}", state.subject),
+                ItemEntry::Update(id, state) => format!("Update {id} {}", state.subject),
+                ItemEntry::Delete(id) => format!("Delete {id}"),
+                ItemEntry::Read(id, read) => format!("Read {id} {read}"),
+            })
+            .collect();
+        let mut expected = vec![
+            format!("Create {back} moved"),
+            format!("Create {changed_at_once} newer"),
+            format!("Update {edited} Edited"),
+            format!("Update {both} both"),
+            format!("Read {read} true"),
+            format!("Read {unread} false"),
+            format!("Delete {deleted}"),
+            format!("Delete {moved}"),
+        ];
+        said.sort();
+        expected.sort();
+        assert_eq!(said, expected);
+        // One at a time, and then nothing; the last page knows that it is the last.
+        let mut state = first.state.clone();
+        for number in 1..=expected.len() {
+            let ask = ItemAsk { folder: &folder, state: Some(&state), ignore: &[], changes_max: 1, associated: false };
+            let page = ews.sync_items(&ask).unwrap();
+            assert_eq!(page.entries.len(), 1);
+            assert_eq!(page.last, number == expected.len(), "page {number}");
+            state = page.state;
+        }
+        assert!(ask(Some(&state)).entries.is_empty());
+    }
+}
+
+fn id_of(entry: &ItemEntry) -> &str {
+    match entry {
+        ItemEntry::Create(id, _) | ItemEntry::Update(id, _) | ItemEntry::Delete(id) | ItemEntry::Read(id, _) => id,
+    }
 }

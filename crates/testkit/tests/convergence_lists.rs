@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use testkit::{
     chance::Chance,
     lists::{ListAsk, Lists, Row, method, number, with_position},
-    mirror::ListMirror,
+    mirror::{ListMirror, assert_equal},
     server::{ANNA, STORES, StoreKind, TestServer},
 };
 
@@ -19,6 +19,10 @@ const WRITES_BESIDE: usize = 120;
 /// Answers after which draining is given up.
 const PAGES_MAX: usize = 1_000;
 const FIELDS: &str = "<ViewFields xmlns=''><FieldRef Name='Title'/><FieldRef Name='Status'/></ViewFields>";
+const COMPARED: &[&str] = &["Title", "Status", "owshiddenversion"];
+const FILE_FIELDS: &str = "<ViewFields xmlns=''><FieldRef Name='FileRef'/><FieldRef Name='FSObjType'/></ViewFields>";
+const RECURSIVE: &str = "<QueryOptions xmlns=''><DateInUtc>TRUE</DateInUtc><ViewAttributes Scope='RecursiveAll'/>\
+                         </QueryOptions>";
 const OPTIONS: &str = "<QueryOptions xmlns=''><DateInUtc>TRUE</DateInUtc></QueryOptions>";
 /// What is asked for: everything, what has a status, what begins with a letter and comes by title.
 const QUERIES: [Option<&str>; 3] = [
@@ -72,19 +76,27 @@ struct Reader<'a> {
     lists: &'a Lists,
     list: &'a str,
     query: Option<&'a str>,
+    fields: &'a str,
+    options: &'a str,
+    compared: &'a [&'a str],
     mirror: ListMirror,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(lists: &'a Lists, list: &'a str, query: Option<&'a str>) -> Self {
+        let mirror = ListMirror::default();
+        Reader { lists, list, query, fields: FIELDS, options: OPTIONS, compared: COMPARED, mirror }
+    }
+
     fn ask(&self) -> ListAsk<'_> {
-        let (fields, options) = (Some(FIELDS), Some(OPTIONS));
+        let (fields, options) = (Some(self.fields), Some(self.options));
         ListAsk { list: self.list, query: self.query, fields, options, ..ListAsk::default() }
     }
 
     /// Returns whether more is announced.
     fn turn(&mut self, rows_max: Option<usize>, over_rest: bool) -> bool {
         let listing = self.mirror.listing.clone();
-        let options = listing.map(|(position, _)| with_position(Some(OPTIONS), &position));
+        let options = listing.map(|(position, _)| with_position(Some(self.options), &position));
         let token = self.mirror.token.clone();
         let mut ask = ListAsk { rows_max, token: token.as_deref(), ..self.ask() };
         if let Some(options) = &options {
@@ -108,11 +120,11 @@ impl Reader<'_> {
 
     fn check(&self) {
         let compared = |rows: &BTreeMap<u32, Row>| {
-            let compared = |row: &Row| ["Title", "Status", "owshiddenversion"].map(|name| row.get(name).cloned());
-            rows.iter().map(|(number, row)| (*number, compared(row))).collect::<Vec<_>>()
+            let compared = |row: &Row| self.compared.iter().map(|name| row.get(*name).cloned()).collect::<Vec<_>>();
+            rows.iter().map(|(number, row)| (*number, compared(row))).collect::<BTreeMap<_, _>>()
         };
         let full = self.lists.read_rows(&self.ask());
-        assert_eq!(compared(&self.mirror.rows), compared(&full), "{:?}", self.query);
+        assert_equal(&compared(&self.mirror.rows), &compared(&full), self.query.unwrap_or_default());
     }
 }
 
@@ -124,7 +136,7 @@ fn history(server: &TestServer, seed: u64) {
     (0..12).for_each(|_| writer.write());
     let chance = Chance::new(seed ^ 0x11575);
     for query in QUERIES {
-        let mut reader = Reader { lists: &lists, list: &list, query, mirror: ListMirror::default() };
+        let mut reader = Reader::new(&lists, &list, query);
         let mut stale = vec![reader.mirror.clone()];
         for _ in 0..TURNS {
             for _ in 0..chance.below(4) {
@@ -160,8 +172,7 @@ fn beside(server: &TestServer, seed: u64) {
     lists.add(&list, 107);
     let mut writer = Writer { lists: lists.clone(), chance: Chance::new(seed), list: list.clone(), here: vec![] };
     let chance = Chance::new(seed);
-    let mut readers =
-        QUERIES.map(|query| Reader { lists: &lists, list: &list, query, mirror: ListMirror::default() });
+    let mut readers = QUERIES.map(|query| Reader::new(&lists, &list, query));
     let writing = std::thread::spawn(move || (0..WRITES_BESIDE).for_each(|_| writer.write()));
     while !writing.is_finished() {
         for reader in &mut readers {
@@ -176,10 +187,116 @@ fn beside(server: &TestServer, seed: u64) {
     }
 }
 
+/// Somebody who changes the files and folders of two libraries.
+struct Librarian {
+    lists: Lists,
+    chance: Chance,
+    libraries: [String; 2],
+}
+
+impl Librarian {
+    /// Number, path below the site, and whether it is a folder, of what lies in a library now.
+    fn content(&self, library: &str) -> Vec<(u32, String, bool)> {
+        let ask = ListAsk { list: library, fields: Some(FILE_FIELDS), options: Some(RECURSIVE), ..ListAsk::default() };
+        let path = |value: &str| value.split_once(";#").unwrap().1.strip_prefix("sites/team/").unwrap().to_owned();
+        let row = |(number, row): (u32, Row)| (number, path(&row["FileRef"]), row["FSObjType"].ends_with("#1"));
+        self.lists.read_rows(&ask).into_iter().map(row).collect()
+    }
+
+    fn outcome(&self, library: &str, methods: &str) -> String {
+        self.lists.update(library, methods)[0].code.clone()
+    }
+
+    fn put(&self, path: &str, content: &str) {
+        let url = format!("/sites/team/{path}");
+        let answer = self.lists.http().send("PUT", &url, &[("content-type", "text/plain")], content);
+        assert!((200..300).contains(&answer.status), "{url}: {} {}", answer.status, answer.text());
+    }
+
+    fn write(&self) {
+        let from = self.chance.below(2);
+        let (library, other) = (&self.libraries[from], &self.libraries[1 - from]);
+        let word = self.chance.word();
+        let content = self.content(library);
+        let folders: Vec<_> = content.iter().filter(|(_, _, folder)| *folder).collect();
+        let files: Vec<_> = content.iter().filter(|(_, _, folder)| !folder).collect();
+        let place = match self.chance.pick(&folders) {
+            Some((_, path, _)) if self.chance.one_in(2) => path,
+            _ => library,
+        };
+        match (self.chance.below(9), self.chance.pick(&files)) {
+            (0..=2, _) | (_, None) => self.put(&format!("{place}/{word}.txt"), &word),
+            (3, Some((_, path, _))) => self.put(path, &word),
+            (4, Some((number, _, _))) => {
+                let fields = [("BaseName", word.as_str())];
+                assert_eq!(self.outcome(library, &method("Update", Some(*number), &fields)), "0x00000000");
+            }
+            (5, Some((number, path, _))) => {
+                let base = self.lists.http().base();
+                let (old, new) = (format!("{base}/sites/team/{path}"), format!("{base}/sites/team/{other}/{word}.txt"));
+                let fields = [("FileRef", old.as_str()), ("MoveNewUrl", &new)];
+                assert_eq!(self.outcome(library, &method("Move", Some(*number), &fields)), "0x00000000");
+            }
+            (6, Some((number, path, _))) => {
+                let url = format!("{}/sites/team/{path}", self.lists.http().base());
+                let fields = [("FileRef", url.as_str())];
+                assert_eq!(self.outcome(library, &method("Delete", Some(*number), &fields)), "0x00000000");
+            }
+            (7, Some(_)) => {
+                let fields = [("FSObjType", "1"), ("BaseName", word.as_str())];
+                assert_eq!(self.outcome(library, &method("New", None, &fields)), "0x00000000");
+            }
+            (_, Some(_)) => {
+                // What lies in a folder goes with it.
+                if let Some((number, path, _)) = self.chance.pick(&folders) {
+                    let url = format!("{}/sites/team/{path}", self.lists.http().base());
+                    let fields = [("FileRef", url.as_str())];
+                    assert_eq!(self.outcome(library, &method("Delete", Some(*number), &fields)), "0x00000000");
+                }
+            }
+        }
+    }
+}
+
+fn library_history(server: &TestServer, seed: u64) {
+    let lists = server.lists(ANNA);
+    let libraries = ["Here", "There"].map(|name| format!("{name}{seed}"));
+    libraries.iter().for_each(|library| drop(lists.add(library, 101)));
+    let writer = Librarian { lists: lists.clone(), chance: Chance::new(seed), libraries: libraries.clone() };
+    let chance = Chance::new(seed ^ 0xf11e);
+    let mut readers = [&libraries[0], &libraries[1]].map(|list| Reader {
+        lists: &lists,
+        list,
+        query: None,
+        fields: FILE_FIELDS,
+        options: RECURSIVE,
+        compared: &["FileRef", "FSObjType", "owshiddenversion"],
+        mirror: ListMirror::default(),
+    });
+    for _ in 0..TURNS {
+        (0..chance.below(4)).for_each(|_| writer.write());
+        for reader in &mut readers {
+            if chance.one_in(8) {
+                reader.drain(None);
+                reader.drain(None);
+                reader.check();
+            } else {
+                reader.turn(Some(1 + chance.below(6)), chance.one_in(2));
+            }
+        }
+    }
+    for reader in &mut readers {
+        reader.drain(Some(5));
+        reader.drain(None);
+        reader.check();
+    }
+}
+
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
     for seed in 0..HISTORIES {
         history(&server, seed);
+        library_history(&server, 200 + seed);
     }
     beside(&server, 100);
 }

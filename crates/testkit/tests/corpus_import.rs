@@ -53,7 +53,8 @@ fn every_message_comes_back_byte_for_byte() {
     assert_eq!(format!("{done:?}"), format!("{:?}", ExitCode::SUCCESS));
     let inbox = ews.folder(&distinguished("inbox"));
     let folders = ews.read_folders(&distinguished("inbox"));
-    let (corpus_folder, _) = folders.iter().find(|(_, folder)| folder.name == "Corpus" && folder.parent == inbox).unwrap();
+    let (corpus_folder, _) =
+        folders.iter().find(|(_, folder)| folder.name == "Corpus" && folder.parent == inbox).unwrap();
     let imported = ews.read_items(&folder_id(corpus_folder), "Shallow");
     let mut came: Vec<_> = imported.keys().map(|id| mime(&ews, id, &mut checker)).collect();
     let mut expected: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();

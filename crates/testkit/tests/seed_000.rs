@@ -67,8 +67,7 @@ fn budget_meeting() -> Stream {
 
 #[test]
 fn the_request_is_as_printed() {
-    let values =
-        [("sync_state", "AEbJ94eMOAAA="), ("ignored_id", "AQApAHRAA=="), ("ignored_change_key", "CQAAABY")];
+    let values = [("sync_state", "AEbJ94eMOAAA="), ("ignored_id", "AQApAHRAA=="), ("ignored_change_key", "CQAAABY")];
     transcript::assert_as_printed(REQUEST, &values, "seeds/000_98bc16f6621018a7.txt", "<SyncFolderItems ");
 }
 
@@ -205,17 +204,14 @@ fn an_invalid_state_is_answered_as_printed() {
     };
     let other_folder = ews.sync_items(&ask).unwrap().state;
     let shortened = &good[..good.len() / 8 * 4];
-    for invalid in
-        ["AEbJ94eMOAAA=", "H4sIAAAAA=", "x", "!", shortened, &hierarchy, &state(&elsewhere), &other_folder]
-    {
+    for invalid in ["AEbJ94eMOAAA=", "H4sIAAAAA=", "x", "!", shortened, &hierarchy, &state(&elsewhere), &other_folder] {
         let values = [("sync_state", invalid), ("ignored_id", id.as_str()), ("ignored_change_key", "CQAAAA==")];
         for request in spellings(&values) {
             assert_refused(&ews.send(&request), &mut checker);
         }
     }
     // The request word for word: its shortened id is as invalid as its state.
-    let values =
-        [("sync_state", "AEbJ94eMOAAA="), ("ignored_id", "AQApAHRAA=="), ("ignored_change_key", "CQAAABY")];
+    let values = [("sync_state", "AEbJ94eMOAAA="), ("ignored_id", "AQApAHRAA=="), ("ignored_change_key", "CQAAABY")];
     let answer = ews.send(&transcript::request(REQUEST, &values));
     checker.ews(&answer);
     let response = responses(&answer)[0];

@@ -33,9 +33,8 @@ fn elsewhere(id: &str) -> String {
 fn assert_framed(data: &str) {
     let bytes = STANDARD.decode(data).unwrap();
     let head = [1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
-    let interface = [
-        3, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0, 7, 3, 2, 0, 0, 0, 0, 0, 192, 0, 0, 0, 0, 0, 0, 70, 0, 36, 0, 128,
-    ];
+    let interface =
+        [3, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0, 7, 3, 2, 0, 0, 0, 0, 0, 192, 0, 0, 0, 0, 0, 0, 70, 0, 36, 0, 128];
     assert_eq!(bytes[..16], head);
     assert_eq!(bytes[16..48], interface);
     assert_eq!(bytes[48..56], [4, 0, 0, 0, 6, 0, 0, 0]);

@@ -135,10 +135,9 @@ fn the_printed_answer() {
     }
     let ask = ListAsk { list: &guid, token: Some(&first), ..ListAsk::default() };
     let request = ask.request("GetListItemChangesSinceToken");
-    for answer in [
-        lists.call("GetListItemChangesSinceToken", &request),
-        lists.call_12("GetListItemChangesSinceToken", &request),
-    ] {
+    for answer in
+        [lists.call("GetListItemChangesSinceToken", &request), lists.call_12("GetListItemChangesSinceToken", &request)]
+    {
         checker.lists(&answer);
         token_of_second_node(&answer);
         let listitems = answer.payload().at("GetListItemChangesSinceTokenResult/listitems");

@@ -88,13 +88,9 @@ fn headers(block: &str) -> Vec<(&str, String)> {
     fields
 }
 
-/// Writes each header field; nothing where the message has none.
-pub(crate) fn write_headers(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
-    write_named_headers(out, element, item, &[]);
-}
-
-/// Writes the header fields of those names, or all where there are none.
-pub(crate) fn write_named_headers(out: &mut Writer, element: &'static str, item: &Item<'_>, names: &[&str]) {
+/// Writes each header field, or those asked for by name; nothing where the message has none.
+pub(crate) fn write_headers(out: &mut Writer, element: &'static str, item: &Item<'_>, rendering: &Rendering<'_>) {
+    let names = rendering.header_names;
     let block = item.value(&tags::TRANSPORT_MESSAGE_HEADERS);
     let block = block.as_ref().and_then(Value::as_text).unwrap_or_default();
     let mut fields = headers(block);

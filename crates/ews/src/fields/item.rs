@@ -16,7 +16,7 @@ const BODY: Source = Source::Computed(Computed {
     write: body::write_body,
     needs: Needs::HEAVY,
     set: Some(body::read_body),
-    keys: &[tags::BODY, tags::HTML, tags::RTF_COMPRESSED],
+    keys: &[tags::BODY, tags::HTML, tags::RTF_COMPRESSED, tags::NATIVE_BODY, tags::PREVIEW],
 });
 const SUBJECT: Source = Source::Computed(Computed {
     write: write_subject,

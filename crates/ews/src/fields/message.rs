@@ -16,7 +16,7 @@ pub(super) const IS_READ: Source = Source::Computed(Computed {
 });
 const REPLY_TO: Source = Source::Computed(Computed {
     write: |out, element, item, _| address::write_reply_to(out, element, item),
-    needs: Needs::NONE,
+    needs: Needs::HEAVY,
     set: Some(address::read_reply_to),
     keys: &[tags::REPLY_RECIPIENT_ENTRIES, tags::REPLY_RECIPIENT_NAMES],
 });

@@ -57,12 +57,7 @@ impl Operation for ExportItems {
 }
 
 /// Any version will do: an outdated change key is not an error.
-async fn export(
-    context: &Context<'_>,
-    views: &mut Views,
-    id: ItemRef,
-    left: &mut usize,
-) -> Result<Exported, Failure> {
+async fn export(context: &Context<'_>, views: &mut Views, id: ItemRef, left: &mut usize) -> Result<Exported, Failure> {
     let (_, view) = views.get(context, &id.mailbox).await?;
     let row = view.item(id.item).await?;
     let message_class = ItemView::new(&row)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default();
@@ -207,5 +202,20 @@ mod tests {
             ask(&[(&id, None)])
         );
         world.send(&envelope).success();
+    }
+
+    #[test]
+    fn the_printed_request_with_its_shortened_ids_is_read() {
+        let answer = World::new().send(
+            "<?xml version=\"1.0\" encoding=\"utf-8\" ?>\n\
+             <soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             xmlns:t=\"https://schemas.microsoft.com/exchange/services/2006/types\" \
+             xmlns:m=\"https://schemas.microsoft.com/exchange/services/2006/messages\"><soap:Header>\
+             <t:RequestServerVersion Version=\"Exchange2010_SP1\" /></soap:Header><soap:Body><m:ExportItems><m:ItemIds>\
+             <t:ItemId Id=\"AAMkAGYzZjZmRiUsidkC+NAAAAY89GAAA=\"/><t:ItemId Id=\"AAMkAGYzZjZmRiUsidkC+NAAAAY87NAAA=\"/>\
+             </m:ItemIds></m:ExportItems></soap:Body></soap:Envelope>",
+        );
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.valid().codes(), ["ErrorInvalidIdMalformed", "ErrorInvalidIdMalformed"]);
     }
 }

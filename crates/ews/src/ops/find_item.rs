@@ -157,10 +157,10 @@ impl Operation for FindItem {
 
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
         let mut views = Views::default();
-        let mut writer = ItemWriter::new(&self.shape, Purpose::List, &context.header);
+        let mut writer = ItemWriter::new(&self.shape, Purpose::Find, &context.header);
         for folder in &self.folders {
             let ready = self.query.as_ref().map_err(Clone::clone);
-            let ready = ready.and_then(|query| self.shape.check(Purpose::List).map(|()| query));
+            let ready = ready.and_then(|query| self.shape.check(Purpose::Find).map(|()| query));
             let ready = ready.and_then(|query| folder.as_ref().map(|folder| (query, folder)).map_err(Clone::clone));
             let done = match ready {
                 Ok((query, folder)) => find(context, &mut views, &mut writer, (self.page, query), folder, answer).await,

@@ -1,20 +1,273 @@
 //! `GetAttachment`, MS-OXWSATT 3.1.4.3.
 
+use engine::ItemView;
+use mapi::entry_id::EntryId;
+use model::{Attachment, AttachmentContent, CollectionId, ItemContent, ItemId, tags};
 use xml::Node;
 
 use super::Operation;
-use crate::{Answer, Context, Fault, ResponseCode};
+use crate::context::Views;
+use crate::fields::attachment;
+use crate::id::{self, MailboxId};
+use crate::item::{Item, Place};
+use crate::shape::{ItemShape, ItemWriter, Purpose};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
 
-pub(super) struct GetAttachment;
+pub(super) struct GetAttachment {
+    shape: ItemShape,
+    ids: Vec<Result<AttachmentRef, Failure>>,
+}
+
+/// The id of an attachment in a request.
+struct AttachmentRef {
+    mailbox: MailboxId,
+    folder: CollectionId,
+    item: ItemId,
+    /// Numbers of attachments inside one another, outermost first; at least one.
+    path: Vec<u32>,
+}
+
+/// The item that was read last: attachments of one item are mostly asked for together.
+struct Loaded {
+    place: Place,
+    content: ItemContent,
+}
 
 impl Operation for GetAttachment {
     const NAME: &'static str = "GetAttachment";
 
-    fn decode(_: Node<'_>) -> Result<Self, Fault> {
-        Err(Fault::code(ResponseCode::ErrorInvalidOperation))
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        let shape = ItemShape::read_attachment(body.child_local("AttachmentShape"))?;
+        let ids = request::batch(request::required(body, "AttachmentIds")?)?;
+        Ok(Self { shape, ids: ids.into_iter().map(read).collect::<Result<_, _>>()? })
     }
 
-    async fn run(self, _: &Context<'_>, _: &mut Answer) -> Result<(), Fault> {
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        let mut views = Views::default();
+        let mut writer = ItemWriter::new(&self.shape, Purpose::Get, &context.header);
+        let mut loaded = None;
+        for id in self.ids {
+            let done = match id.and_then(|id| self.shape.check(Purpose::Get).map(|()| id)) {
+                Ok(id) => write(context, &mut views, &mut writer, &mut loaded, &id, answer).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = done {
+                answer.error_with(&failure, |out| out.empty("m:Attachments"));
+            }
+        }
         Ok(())
+    }
+}
+
+/// Reads one id. The outer error is a fault, the inner one of the id.
+fn read(node: Node<'_>) -> Result<Result<AttachmentRef, Failure>, Fault> {
+    if node.local() != "AttachmentId" {
+        return Err(Fault::schema(node, node.local(), "This element is not expected here."));
+    }
+    let text = request::attribute(node, "Id")?;
+    Ok(id::parse(text).and_then(|parsed| match parsed.entry {
+        EntryId::Message { folder, item, .. } if !parsed.attachment.is_empty() => {
+            Ok(AttachmentRef { mailbox: parsed.mailbox, folder, item, path: parsed.attachment })
+        }
+        EntryId::Message { .. } | EntryId::Folder { .. } => Err(ResponseCode::ErrorInvalidAttachmentId.into()),
+    }))
+}
+
+async fn write(
+    context: &Context<'_>,
+    views: &mut Views,
+    writer: &mut ItemWriter<'_>,
+    loaded: &mut Option<Loaded>,
+    id: &AttachmentRef,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let (mailbox, view) = views.get(context, &id.mailbox).await?;
+    let guid = mailbox.guid();
+    let known = loaded.take().filter(|known| known.place.mailbox == guid && known.place.item == id.item);
+    let known = match known {
+        Some(known) => known,
+        None => {
+            let row = view.item(id.item).await?;
+            let place = folder::place(guid, &ItemView::new(&row)?);
+            Loaded { place, content: view.content(&row).await? }
+        }
+    };
+    let Loaded { place, content } = loaded.insert(known);
+    // Attachments keep the id that they were listed under.
+    let place = Place { folder: id.folder, ..*place };
+    let found = find(content, &id.path).ok_or(ResponseCode::ErrorInvalidAttachmentId)?;
+    let bag = &found.bag;
+    match &found.content {
+        AttachmentContent::None => return Err(ResponseCode::ErrorCannotOpenFileAttachment.into()),
+        AttachmentContent::File(bytes) => answer.success(|out| {
+            out.scope("m:Attachments", |out| {
+                out.scope("t:FileAttachment", |out| {
+                    attachment::write_head(out, place, &id.path, bag);
+                    out.scope("t:Content", |out| out.base64(bytes));
+                });
+            });
+        }),
+        AttachmentContent::Item(inner) => {
+            let message_class = inner.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default();
+            let needs = writer.needs(class::of_item(message_class));
+            let item = Item::embedded(place, id.path.clone(), (**inner).clone(), needs);
+            answer.success(|out| {
+                out.scope("m:Attachments", |out| {
+                    out.scope("t:ItemAttachment", |out| {
+                        attachment::write_head(out, place, &id.path, bag);
+                        writer.write(out, &item);
+                    });
+                });
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The attachment at the end of a path of numbers.
+fn find<'c>(content: &'c ItemContent, path: &[u32]) -> Option<&'c Attachment> {
+    let number = |number: &u32| usize::try_from(*number).ok();
+    let (last, outer) = path.split_last()?;
+    let mut at = content;
+    for step in outer {
+        match &at.attachments.get(number(step)?)?.content {
+            AttachmentContent::Item(inner) => at = inner,
+            AttachmentContent::None | AttachmentContent::File(_) => return None,
+        }
+    }
+    at.attachments.get(number(last)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use model::{Bag, ItemFlags, Value};
+
+    use super::*;
+    use crate::testing::{Answered, World};
+
+    fn file(name: &str, bytes: &'static [u8]) -> Attachment {
+        Attachment {
+            bag: [
+                (tags::ATTACH_METHOD, Value::I32(1)),
+                (tags::ATTACH_LONG_FILENAME, Value::text(name)),
+                (tags::ATTACH_MIME_TAG, Value::text("text/plain")),
+                (tags::ATTACH_SIZE, Value::I32(bytes.len() as i32)),
+            ]
+            .into_iter()
+            .collect(),
+            content: AttachmentContent::File(Bytes::from_static(bytes)),
+        }
+    }
+
+    fn message(subject: &str, attachments: Vec<Attachment>) -> ItemContent {
+        let bag = [
+            (tags::SUBJECT, Value::text(subject)),
+            (tags::MESSAGE_CLASS, Value::text("IPM.Note")),
+            (tags::BODY, Value::text("Good day")),
+        ];
+        ItemContent { bag: bag.into_iter().collect(), attachments, ..ItemContent::default() }
+    }
+
+    fn embedded(item: ItemContent) -> Attachment {
+        let bag: Bag =
+            [(tags::ATTACH_METHOD, Value::I32(5)), (tags::DISPLAY_NAME, Value::text("mail"))].into_iter().collect();
+        Attachment { bag, content: AttachmentContent::Item(Box::new(item)) }
+    }
+
+    fn ask(world: &World, shape: &str, ids: &[String]) -> Answered {
+        let ids: String = ids.iter().map(|id| format!("<t:AttachmentId Id=\"{id}\"/>")).collect();
+        world.call(&format!("<GetAttachment>{shape}<AttachmentIds>{ids}</AttachmentIds></GetAttachment>"))
+    }
+
+    /// A message with a file, a message in it that has another file, and something that was not kept; its id.
+    fn sample(world: &World) -> String {
+        let inner = message("Inner", vec![file("deep.txt", b"deep")]);
+        let lost = Attachment { bag: Bag::new(), content: AttachmentContent::None };
+        let content = message("Outer", vec![file("a.txt", b"abc"), embedded(inner), lost]);
+        world.content("inbox", content, ItemFlags::default()).0
+    }
+
+    fn attached(wire: &str, path: &[u32]) -> String {
+        let EntryId::Message { mailbox, folder, item } = id::parse(wire).unwrap().entry else { panic!("no item") };
+        id::attachment_id(mailbox, folder, item, path)
+    }
+
+    #[test]
+    fn files_and_items_come_under_the_ids_that_get_item_lists() {
+        let world = World::new();
+        let id = sample(&world);
+        let get = format!(
+            "<GetItem><ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>\
+             <t:FieldURI FieldURI=\"item:Attachments\"/></t:AdditionalProperties></ItemShape><ItemIds>\
+             <t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+        );
+        let listed = world.call(&get).success().attributes("AttachmentId", "Id");
+        assert_eq!(listed.len(), 3);
+        let answer = ask(&world, "", &listed[..2]).success();
+        assert_eq!(answer.attributes("AttachmentId", "Id")[..2], listed[..2]);
+        assert_eq!(STANDARD.decode(answer.text("Content")).unwrap(), b"abc");
+        assert_eq!(answer.children("ItemAttachment").last().map(String::as_str), Some("Message"));
+        assert_eq!(answer.text("Subject"), "Inner");
+        // The first one is that of the envelope.
+        assert_eq!(answer.texts("Body")[1], "Good day");
+        // What lies deeper has an id too.
+        let deep = answer.attributes("AttachmentId", "Id").remove(2);
+        assert_eq!(deep, attached(&id, &[1, 0]));
+        let deep = ask(&world, "", &[deep]).success();
+        assert_eq!(STANDARD.decode(deep.text("Content")).unwrap(), b"deep");
+    }
+
+    #[test]
+    fn a_shape_adds_the_message_itself() {
+        let world = World::new();
+        let id = sample(&world);
+        let shape = "<AttachmentShape><t:IncludeMimeContent>true</t:IncludeMimeContent><t:BodyType>Text</t:BodyType>\
+                     </AttachmentShape>";
+        let answer = ask(&world, shape, &[attached(&id, &[1])]).success();
+        let mime = STANDARD.decode(answer.text("MimeContent")).unwrap();
+        assert!(String::from_utf8(mime).unwrap().contains("Subject: Inner"));
+    }
+
+    #[test]
+    fn attachments_fail_alone() {
+        let world = World::new();
+        let id = sample(&world);
+        let (other, _) = world.message("inbox", "Other");
+        let gone = id::attachment_id(world.caller.mailbox_guid, world.folder("inbox"), ItemId(999), &[0]);
+        let ids = [
+            attached(&id, &[2]),
+            attached(&id, &[3]),
+            attached(&id, &[0, 0]),
+            attached(&id, &[1, 1]),
+            attached(&other, &[0]),
+            id.clone(),
+            world.folder_id("inbox"),
+            gone,
+            String::new(),
+            "AAMk=".to_owned(),
+            attached(&id, &[0]),
+        ];
+        assert_eq!(
+            ask(&world, "", &ids).valid().codes(),
+            [
+                "ErrorCannotOpenFileAttachment",
+                "ErrorInvalidAttachmentId",
+                "ErrorInvalidAttachmentId",
+                "ErrorInvalidAttachmentId",
+                "ErrorInvalidAttachmentId",
+                "ErrorInvalidAttachmentId",
+                "ErrorInvalidAttachmentId",
+                "ErrorItemNotFound",
+                "ErrorInvalidIdEmpty",
+                "ErrorInvalidIdMalformed",
+                "NoError",
+            ]
+        );
+        assert_eq!(ask(&world, "", &[]).status, 500);
+        let wrong = "<GetAttachment><AttachmentIds><t:ItemId Id=\"x\"/></AttachmentIds></GetAttachment>";
+        assert_eq!(world.call(wrong).text("ResponseCode"), "ErrorSchemaValidation");
     }
 }

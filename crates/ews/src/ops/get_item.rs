@@ -26,6 +26,10 @@ impl Operation for GetItem {
         let mut views = Views::default();
         let mut writer = ItemWriter::new(&self.shape, Purpose::Get, &context.header);
         for id in self.ids {
+            if answer.is_full() {
+                answer.stopped(|out| out.empty("m:Items"));
+                continue;
+            }
             let id = id.and_then(|id| self.shape.check(Purpose::Get).map(|()| id));
             let done = match id {
                 Ok(id) => write(context, &mut views, &mut writer, &id, answer).await,
@@ -158,5 +162,59 @@ mod tests {
             ["ErrorInvalidIdMalformed", "ErrorItemNotFound", "NoError", "ErrorNonExistentMailbox", "ErrorInvalidIdEmpty"]
         );
         assert_eq!(answer.texts("MessageText")[2], "No mailbox with such guid.");
+    }
+
+    #[test]
+    fn entries_are_asked_for_one_by_one() {
+        let world = World::new();
+        let (id, _) = mail(&world);
+        let shape = "<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:IndexedFieldURI \
+            FieldURI=\"item:InternetMessageHeader\" FieldIndex=\"message-id\"/></t:AdditionalProperties>";
+        let answer = ask(&world, shape, &[&id]).success();
+        assert_eq!(answer.texts("InternetMessageHeader"), ["<1@example.com>"]);
+        let wrong = ask(&world, &shape.replace("item:InternetMessageHeader", "item:Nothing"), &[&id]);
+        assert_eq!(wrong.codes(), ["ErrorSchemaValidation"]);
+        let wrong = ask(&world, &shape.replace("FieldIndex=\"message-id\"", ""), &[&id]);
+        assert_eq!(wrong.codes(), ["ErrorSchemaValidation"]);
+    }
+
+    #[test]
+    fn long_values_and_pictures_of_a_body_are_found() {
+        let world = World::new();
+        let long = "<a@example.com> ".repeat(500);
+        let mut content = model::ItemContent::default();
+        content.bag.set(tags::MESSAGE_CLASS, Value::text("IPM.Note"));
+        content.bag.set(tags::INTERNET_REFERENCES, Value::text(long.clone()));
+        let mut picture = model::Attachment::default();
+        picture.bag.set(tags::ATTACHMENT_HIDDEN, Value::Bool(true));
+        picture.bag.set(tags::ATTACH_CONTENT_ID, Value::text("1"));
+        picture.content = model::AttachmentContent::File(vec![1].into());
+        content.attachments.push(picture);
+        let (id, _) = world.content("inbox", content, ItemFlags::default());
+        let shape = "<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI=\"message:References\"/>\
+            <t:FieldURI FieldURI=\"item:HasAttachments\"/><t:FieldURI FieldURI=\"item:Attachments\"/></t:AdditionalProperties>";
+        let answer = ask(&world, shape, &[&id]).success();
+        assert_eq!(answer.text("References"), long);
+        assert_eq!((answer.text("HasAttachments"), answer.text("IsInline")), ("false".into(), "true".into()));
+    }
+
+    #[test]
+    fn classes_without_such_a_form_are_not_rendered() {
+        let world = World::new();
+        for (class, code) in [("IPM.Task", "ErrorUnsupportedMimeConversion"), ("IPM.Contact", "NoError"), ("IPM.Post", "NoError")] {
+            let (id, _) = world.item("inbox", &[(tags::MESSAGE_CLASS, Value::text(class))]);
+            let shape = "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>";
+            let answer = ask(&world, shape, &[&id]).valid();
+            assert_eq!(answer.codes(), [code], "{class}");
+            assert_eq!(answer.texts("MimeContent").len(), usize::from(class == "IPM.Post"), "{class}");
+        }
+    }
+
+    #[test]
+    fn the_answer_can_wait_on_any_thread() {
+        fn is_send<T: Send>(_: &T) {}
+        let world = World::new();
+        let request = http::Request::new(bytes::Bytes::new());
+        is_send(&world.ews.handle(&world.caller, request));
     }
 }

@@ -141,4 +141,39 @@ mod tests {
         assert_eq!(other.codes(), ["ErrorInvalidSyncStateData"]);
         assert!(other.text("MessageText").contains("corrupted"));
     }
+
+    #[test]
+    fn the_printed_states_are_refused_as_printed() {
+        let world = World::new();
+        for state in ["H4sIAAA==", "AEbJ94eMOAAA=", "AAAA"] {
+            let answer = sync(&world, "", state);
+            assert_eq!(answer.status, 200);
+            assert!(
+                answer.xml.contains(
+                    "<m:SyncFolderHierarchyResponseMessage ResponseClass=\"Error\"><m:MessageText>Synchronization state \
+                     data is corrupted or otherwise invalid.</m:MessageText><m:ResponseCode>ErrorInvalidSyncStateData\
+                     </m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey><m:SyncState/>\
+                     <m:IncludesLastFolderInRange>true</m:IncludesLastFolderInRange>"
+                ),
+                "{}",
+                answer.xml
+            );
+        }
+        let gone = "<SyncFolderId><t:DistinguishedFolderId Id=\"archive\"/></SyncFolderId>";
+        assert_eq!(sync(&world, gone, "").valid().codes(), ["ErrorSyncFolderNotFound"]);
+    }
+
+    #[test]
+    fn a_bare_mailbox_has_what_the_oldest_version_knows() {
+        let world = World::new();
+        let answer = world.call_at(
+            "Exchange2007",
+            "<SyncFolderHierarchy><FolderShape><t:BaseShape>AllProperties</t:BaseShape></FolderShape></SyncFolderHierarchy>",
+        );
+        let answer = answer.success();
+        assert_eq!(
+            answer.children("Folder"),
+            ["FolderId", "ParentFolderId", "FolderClass", "DisplayName", "TotalCount", "ChildFolderCount", "UnreadCount"]
+        );
+    }
 }

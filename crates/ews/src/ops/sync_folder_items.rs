@@ -89,7 +89,7 @@ impl Operation for SyncFolderItems {
 
 impl SyncFolderItems {
     async fn write(&self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Failure> {
-        self.shape.check(Purpose::List)?;
+        self.shape.check(Purpose::Sync)?;
         let folder_ref = self.folder.as_ref().map_err(Clone::clone)?;
         let (mailbox, folder) = folder::open(context, folder_ref).await?;
         let state = self.state.as_ref().map_err(Clone::clone)?;
@@ -105,7 +105,7 @@ impl SyncFolderItems {
         };
         let page = mailbox.sync_items(ask).await?;
         let guid = mailbox.guid();
-        let mut writer = ItemWriter::new(&self.shape, Purpose::List, &context.header);
+        let mut writer = ItemWriter::new(&self.shape, Purpose::Sync, &context.header);
         // Damaged rows show before the first byte, so that no answer is cut.
         for change in &page.changes {
             if let ItemSyncChange::Create(row) | ItemSyncChange::Update(row) = change {
@@ -178,7 +178,7 @@ mod tests {
         block_on(world.mailbox().set_read(item, true)).unwrap();
         let three = sync(&world, "inbox", &two.text("SyncState"), TEN).success();
         assert_eq!(three.children("Changes"), ["ReadFlagChange"]);
-        assert_eq!(three.attributes("ItemId", "Id"), [first.clone()]);
+        assert_eq!(three.attributes("ItemId", "Id"), std::slice::from_ref(&first));
         let ignored = format!("<Ignore><t:ItemId Id=\"{first}\"/></Ignore>{TEN}");
         let ignored = sync(&world, "inbox", &two.text("SyncState"), &ignored).success();
         assert!(ignored.children("Changes").is_empty());

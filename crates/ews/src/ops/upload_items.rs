@@ -60,9 +60,8 @@ fn read(node: Node<'_>) -> Result<Upload, Fault> {
     let (update, create) = request::enumeration(node, action, "CreateActionType", ACTIONS)?;
     let associated = match node.attribute("IsAssociated") {
         None => false,
-        Some(text) => request::parse_boolean(text).ok_or_else(|| {
-            Fault::value(node, text, "xs:boolean", "The string is not a valid Boolean value.")
-        })?,
+        Some(text) => request::parse_boolean(text)
+            .ok_or_else(|| Fault::value(node, text, "xs:boolean", "The string is not a valid Boolean value."))?,
     };
     let parent = request::required(node, "ParentFolderId")?;
     let parent = FolderRef::by_id(request::attribute(parent, "Id")?, parent.attribute("ChangeKey"));
@@ -368,10 +367,8 @@ mod tests {
         let world = World::new();
         let inbox = world.folder_id("inbox");
         let (id, key) = world.content("inbox", sample("Old"), ItemFlags::default());
-        let new = ItemContent {
-            bag: [(tags::SUBJECT, Value::text("New"))].into_iter().collect(),
-            ..ItemContent::default()
-        };
+        let new =
+            ItemContent { bag: [(tags::SUBJECT, Value::text("New"))].into_iter().collect(), ..ItemContent::default() };
         let update = |action: &str, key: Option<&str>| {
             send(&world, &[entry(&format!("CreateAction=\"{action}\""), &inbox, Some((&id, key)), &payload(&new))])
         };
@@ -386,8 +383,11 @@ mod tests {
         assert_eq!(content.bag.get(&tags::CREATION_TIME).cloned(), created);
         assert!(content.recipients.is_empty() && content.attachments.is_empty());
         assert_eq!(flags, ItemFlags::READ);
-        assert_eq!(update("UpdateOrCreate", Some("CQAAAA==")).success().attributes("ItemId", "Id"), [id.clone()]);
-        assert_eq!(update("Update", None).success().attributes("ItemId", "Id"), [id.clone()]);
+        assert_eq!(
+            update("UpdateOrCreate", Some("CQAAAA==")).success().attributes("ItemId", "Id"),
+            std::slice::from_ref(&id)
+        );
+        assert_eq!(update("Update", None).success().attributes("ItemId", "Id"), std::slice::from_ref(&id));
         for (action, key, code) in [
             ("Update", key.as_str(), "ErrorStaleObject"),
             ("UpdateOrCreate", key.as_str(), "ErrorStaleObject"),

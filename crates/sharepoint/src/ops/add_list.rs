@@ -29,7 +29,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         request.out.start("AddListResult");
         write_list(request.out, &list, Detail::Full, None);
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 
@@ -92,6 +92,6 @@ pub(super) fn delete(request: Request<'_>) -> Answer<'_> {
         let list = request.context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
         drop(view);
         request.context.site.drop_list(list.id()).await?;
-        Ok(())
+        Ok(None)
     })
 }

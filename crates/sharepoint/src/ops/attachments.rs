@@ -24,6 +24,6 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         request.out.start("GetAttachmentCollectionResult");
         request.out.empty("Attachments");
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }

@@ -15,7 +15,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         request.out.start("GetListResult");
         write_list(request.out, &list, Detail::Full, None);
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 
@@ -30,7 +30,7 @@ pub(super) fn collection(request: Request<'_>) -> Answer<'_> {
         }
         request.out.end();
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 
@@ -46,7 +46,7 @@ pub(super) fn and_view(request: Request<'_>) -> Answer<'_> {
         views::write_view(request.out, &found, at);
         request.out.end();
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 

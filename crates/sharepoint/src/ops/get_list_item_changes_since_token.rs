@@ -1,7 +1,7 @@
 //! `GetListItemChangesSinceToken`. \[MS-LISTSWS 3.1.4.22\]
 
 use crate::{
-    changes::{ChangesAsk, ChangesParameters, write_changes},
+    changes::{ChangesAsk, ChangesParameters, begin_changes},
     ops::{Answer, Request},
 };
 
@@ -25,8 +25,6 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             contains: request.parameter("contains"),
         })?;
         request.out.start("GetListItemChangesSinceTokenResult");
-        write_changes(request.context, &name, &ask, request.out).await?;
-        request.out.end();
-        Ok(())
+        Ok(Some(begin_changes(request.context, &name, &ask, request.out).await?))
     })
 }

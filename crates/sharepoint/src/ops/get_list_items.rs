@@ -4,12 +4,13 @@ use model::{Guid, Value};
 
 use crate::{
     caml::{self, Condition, Moment, Query, ViewFields},
-    changes::{declare_rowset, write_rows},
+    changes::declare_rowset,
     code::{Code, Failure},
     listing::{self, Bookmark, Filter},
     names::Names,
     ops::{Answer, Request},
     query_options::{Defaults, QueryOptions, Scope},
+    row_stream::{self, RowStream},
     rows::{Item, Row, RowStyle, write_row},
     value, views,
 };
@@ -55,8 +56,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         };
         let filter = Filter::new(&list, query.condition.clone(), &options);
         let order = listing::effective_order(&list, &query.order, options.recurrence_order);
-        let page = listing::page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
-        let names = Names::of_rows(&mut view, &list, &page.items, &fields).await?;
+        let page = listing::large_page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
         let style = RowStyle {
             date_in_utc: options.date_in_utc,
             expand_user: options.expand_user,
@@ -68,12 +68,8 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         out.start("GetListItemsResult");
         out.start("listitems");
         declare_rowset(out);
-        write_rows(out, &list, &page.items, page.next.as_ref(), &mut |out, row| {
-            write_row(out, row, &fields, &style, &names);
-        })?;
-        out.end();
-        out.end();
-        Ok(())
+        let fields = row_stream::indexes(&list, &fields);
+        Ok(Some(RowStream::begin(out, view, list, fields, style, page)))
     })
 }
 
@@ -102,12 +98,14 @@ pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
         let fields = listing::row_fields(&list, &view_fields, &shown, true);
         let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
         let moment = Moment { now: context.now(), user_id: context.site.user_id(), calendar_date: None, names: &known };
-        let filter = Filter { condition: query.condition, folder: Some(String::new()), scope: Scope::RecursiveAll };
-        let all = listing::page(&mut view, &list, &filter, &[], None, None, &moment).await?.items;
+        let everything = Filter { condition: None, folder: Some(String::new()), scope: Scope::RecursiveAll };
+        let all = listing::page(&mut view, &list, &everything, &[], None, None, &moment).await?.items;
         let mut changed: Vec<Item> = Vec::new();
         for item in &all {
-            let modified = Row::new(&list, item)?.stored("Modified").as_ref().and_then(Value::as_time);
-            if since.is_none_or(|since| modified.is_some_and(|modified| modified >= since)) {
+            let row = Row::new(&list, item)?;
+            let modified = row.stored("Modified").as_ref().and_then(Value::as_time);
+            let fits = query.condition.as_ref().is_none_or(|condition| condition.holds(&row, &moment));
+            if fits && since.is_none_or(|since| modified.is_some_and(|modified| modified >= since)) {
                 changed.push(item.clone());
             }
         }
@@ -119,10 +117,14 @@ pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
         out.attribute_display("TimeStamp", context.now());
         declare_rowset(out);
         for items in [&changed, &all] {
-            write_rows(out, &list, items, None, &mut |out, row| write_row(out, row, &fields, &style, &names))?;
+            row_stream::begin_data(out, items.len() as u64, None);
+            for item in items {
+                write_row(out, &Row::new(&list, item)?, &fields, &style, &names);
+            }
+            out.end();
         }
         out.end();
         out.end();
-        Ok(())
+        Ok(None)
     })
 }

@@ -32,6 +32,6 @@ pub(super) fn collection(request: Request<'_>) -> Answer<'_> {
             out.end();
         }
         out.end();
-        Ok(())
+        Ok(None)
     })
 }

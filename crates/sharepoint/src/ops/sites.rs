@@ -17,6 +17,6 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         inner.end();
         let text = String::from_utf8(inner.into_bytes()).unwrap_or_default();
         request.out.element("GetSiteResult", &text);
-        Ok(())
+        Ok(None)
     })
 }

@@ -78,7 +78,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         out.raw(&inner);
         out.end();
         out.end();
-        Ok(())
+        Ok(None)
     })
 }
 

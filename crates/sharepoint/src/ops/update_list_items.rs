@@ -1,6 +1,6 @@
 //! `UpdateListItems`. \[MS-LISTSWS 3.1.4.31\]
 
-use model::{ItemId, limits};
+use model::{ItemFlags, ItemId, limits};
 use xml::{Node, Writer};
 
 use crate::{
@@ -86,7 +86,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         }
         request.out.end();
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 
@@ -186,6 +186,19 @@ pub(crate) async fn move_row(
         .max_by_key(|other| other.folder().len())
         .ok_or_else(|| Failure::bad_value("There is no library at MoveNewUrl."))?;
     let path = paths::below(&inside, target.folder()).unwrap_or_default().to_owned();
+    let (directory, name) = paths::split(&path);
+    update::leaf(name)?;
+    let mut view = context.view().await?;
+    if !directory.is_empty()
+        && !view.row_at(target.id(), directory).await?.is_some_and(|row| row.flags.has(ItemFlags::FOLDER))
+    {
+        return Err(Failure::bad_value("There is no folder for MoveNewUrl."));
+    }
+    drop(view);
+    let row = Row::new(list, item)?;
+    if !(row.is_file() || row.is_folder()) || !context.wrap(target.clone()).template.is_library() {
+        return Err(Failure::bad_value("Only files and folders of libraries can be moved."));
+    }
     if target.id() == list.id() {
         let rename = |draft: &mut engine::RowDraft| {
             if draft.path.is_some() {

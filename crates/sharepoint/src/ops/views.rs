@@ -17,7 +17,7 @@ pub(super) fn collection(request: Request<'_>) -> Answer<'_> {
         }
         request.out.end();
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }
 
@@ -30,6 +30,6 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         request.out.start("GetViewResult");
         views::write_view(request.out, &found, at);
         request.out.end();
-        Ok(())
+        Ok(None)
     })
 }

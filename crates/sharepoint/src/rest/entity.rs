@@ -171,7 +171,7 @@ impl Entity {
                     let all = entities.iter().map(|one| Json::Object(one.render(level, api_url, &below, false)));
                     several(all.collect(), level)
                 }
-                other => other.to_json(level),
+                Value::Plain(_) | Value::Many(..) | Value::Complex(..) => property.value.to_json(level),
             };
             object.insert(name.to_owned(), json);
         }
@@ -198,10 +198,12 @@ impl Entity {
                     let set = format!("{api_url}$metadata#{}", self.set);
                     object.insert("odata.metadata".to_owned(), Json::String(set));
                 }
+                if !root || !self.path.is_empty() {
+                    object.insert("odata.type".to_owned(), Json::String(self.kind.to_string()));
+                }
                 if self.path.is_empty() {
                     return;
                 }
-                object.insert("odata.type".to_owned(), Json::String(self.kind.to_string()));
                 object.insert("odata.id".to_owned(), Json::String(format!("{api_url}{}", self.path)));
                 if let Some(etag) = &self.etag {
                     object.insert("odata.etag".to_owned(), Json::String(etag.clone()));

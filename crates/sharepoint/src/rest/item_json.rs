@@ -143,11 +143,17 @@ fn wants_inside(field: &Field, shape: &Shape) -> bool {
     is_lookup(field.kind) && shape.expands(&field.name)
 }
 
-/// A row as an entity, with what the shape asks for.
+/// A row as an entity, with what the shape asks for; `complete` with all that it could ask for.
 ///
 /// # Errors
 /// When the stored row is damaged.
-pub(crate) fn entity(list: &List, item: &Item, shape: &Shape, names: &Names) -> Result<Entity, EngineError> {
+pub(crate) fn entity(
+    list: &List,
+    item: &Item,
+    shape: &Shape,
+    names: &Names,
+    complete: bool,
+) -> Result<Entity, EngineError> {
     let row = Row::new(list, item)?;
     let path = item_path(list, row.number());
     let set = format!("SP.ListData.{}s/@Element", entity_type_name(list) + "Item");
@@ -174,6 +180,11 @@ pub(crate) fn entity(list: &List, item: &Item, shape: &Shape, names: &Names) -> 
             continue;
         }
         let usual = is_usual(field);
+        let named = || shape.selects(&name) || is_lookup(field.kind) && shape.selects(&format!("{name}Id"));
+        let shown = complete || usual && shape.wants_all() || named() || shape.expands(&name);
+        if !shown {
+            continue;
+        }
         let mut add = |name: Cow<'static, str>, value: Value| {
             if usual { entity.value(name, value) } else { entity.on_demand(name, value) }
         };
@@ -206,7 +217,9 @@ pub(crate) fn texts(list: &List, row: &Row<'_>, names: &Names) -> Entity {
         } else if matches!(field.kind, FieldType::DocLookup | FieldType::File) {
             match plain(row, field) {
                 Json::String(text) => text,
-                other => other.to_string(),
+                other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => {
+                    other.to_string()
+                }
             }
         } else {
             field_text(row, field, &RowStyle::default(), names).unwrap_or_default()

@@ -2,7 +2,15 @@
 
 use serde_json::Value as Json;
 
-use super::{Ask, entity::Entity, error::RestError, item_json, options::Shape, path::Key, reply::Reply};
+use super::{
+    Ask,
+    entity::{Entity, Value},
+    error::RestError,
+    item_json,
+    options::Shape,
+    path::Key,
+    reply::Reply,
+};
 use crate::{
     caml::{FieldRef, Moment, OrderKey, Query},
     listing::{self, Bookmark, Filter},
@@ -54,7 +62,7 @@ async fn answer_page(
     let after = after.map_err(|failure| ask.failed(failure))?;
     let page = listing::page(view, list, &filter, &order, after.as_ref(), Some(top), &moment).await;
     let page = page.map_err(|failure| ask.failed(failure))?;
-    let entities = entities(ask, view, list, &page.items).await?;
+    let entities = entities(ask, view, list, &page.items, false).await?;
     let path = format!("{}/Items", item_json::list_path(list));
     let next = page.next.filter(|_| top > 0).map(|next| {
         let query = ask.options.next_page(&next.to_string());
@@ -74,12 +82,18 @@ fn order(ask: &Ask<'_>, list: &List) -> Result<Vec<OrderKey>, RestError> {
     ask.options.order.iter().map(key).collect()
 }
 
-async fn entities(ask: &Ask<'_>, view: &mut View, list: &List, items: &[Item]) -> Result<Vec<Entity>, RestError> {
+async fn entities(
+    ask: &Ask<'_>,
+    view: &mut View,
+    list: &List,
+    items: &[Item],
+    complete: bool,
+) -> Result<Vec<Entity>, RestError> {
     let shape = &ask.options.shape;
     let names = Names::of_rows(view, list, items, &item_json::named_fields(list, shape)).await?;
     let mut entities = Vec::with_capacity(items.len());
     for item in items {
-        entities.push(item_json::entity(list, item, shape, &names)?);
+        entities.push(item_json::entity(list, item, shape, &names, complete)?);
     }
     // What no item can have is an error; without items nobody can tell.
     if let Some(first) = entities.first() {
@@ -100,7 +114,7 @@ pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     let item = find(ask, &mut view, &list).await?;
-    let mut entities = entities(ask, &mut view, &list, &[item]).await?;
+    let mut entities = entities(ask, &mut view, &list, &[item], true).await?;
     entities.pop().map(Reply::Entity).ok_or_else(RestError::no_item)
 }
 
@@ -134,7 +148,7 @@ pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let made = update::create(&ask.context, &list, &edit, "", &reading).await;
     let item = made.map_err(|failure| ask.failed(failure))?;
     let mut view = ask.context.view().await?;
-    let mut entities = entities(ask, &mut view, &list, &[item]).await?;
+    let mut entities = entities(ask, &mut view, &list, &[item], true).await?;
     entities.pop().map(Reply::Created).ok_or_else(RestError::no_item)
 }
 
@@ -162,8 +176,15 @@ pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let item = find(ask, &mut view, &list).await?;
     let version = expected_version(ask, &list, &item)?;
     drop(view);
-    ask.context.site.delete_row(item.id, version).await?;
+    let removed = update::remove(&ask.context, &list, item.id.number(), version).await;
+    removed.map_err(|failure| ask.failed(failure))?;
     Ok(Reply::Deleted)
+}
+
+/// `POST items(3)/recycle`. There is no recycle bin, so it is gone; the id of its place in the bin is none.
+pub(super) async fn recycle(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    delete(ask).await?;
+    Ok(Reply::Property("Recycle".to_owned(), Value::Plain(Json::String(model::Guid::NIL.to_string()))))
 }
 
 /// The version that the client means by `If-Match`; `None` for any.

@@ -1,6 +1,8 @@
 //! Fields of lists.
 
+use model::{Bag, limits};
 use serde_json::Value as Json;
+use xml::{Document, Limits, Writer};
 
 use super::{
     Ask,
@@ -11,7 +13,7 @@ use super::{
     reply::Reply,
 };
 use crate::{
-    fields::{Field, FieldType},
+    fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, FieldType, bag_keys, custom_fields},
     schema::{List, field_xml},
 };
 
@@ -94,7 +96,7 @@ fn choices(field: &Field) -> Vec<Json> {
     if !matches!(field.kind, FieldType::Choice | FieldType::MultiChoice) {
         return Vec::new();
     }
-    let Ok(document) = xml::Document::parse_fragment(&field.children, &xml::Limits::DEFAULT) else {
+    let Ok(document) = Document::parse_fragment(&field.children, &Limits::DEFAULT) else {
         return Vec::new();
     };
     let Some(choices) = document.root().child_local("CHOICES") else { return Vec::new() };
@@ -117,6 +119,11 @@ pub(super) async fn all(ask: &Ask<'_>) -> Result<Reply, RestError> {
 pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
+    Ok(Reply::Entity(entity(&list, find(ask, &list)?)))
+}
+
+/// The field that the path names.
+fn find<'l>(ask: &Ask<'_>, list: &'l List) -> Result<&'l Field, RestError> {
     let key = ask.key("fields").ok_or_else(|| RestError::no_field(""))?;
     let name = key.value.to_text();
     let by_title = || list.fields.iter().find(|field| field.display.eq_ignore_ascii_case(&name));
@@ -125,5 +132,141 @@ pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
         By::Title => by_title(),
         By::Name | By::Url | By::Mail => list.field(&name).or_else(by_title),
     };
-    found.map(|field| Reply::Entity(entity(&list, field))).ok_or_else(|| RestError::no_field(&name))
+    found.ok_or_else(|| RestError::no_field(&name))
+}
+
+/// The types that clients may ask for by number.
+const TYPES_BY_NUMBER: &[(i64, FieldType)] = &[
+    (1, FieldType::Integer),
+    (2, FieldType::Text),
+    (3, FieldType::Note),
+    (4, FieldType::DateTime),
+    (6, FieldType::Choice),
+    (7, FieldType::Lookup),
+    (8, FieldType::Boolean),
+    (9, FieldType::Number),
+    (10, FieldType::Currency),
+    (11, FieldType::Url),
+    (15, FieldType::MultiChoice),
+    (20, FieldType::User),
+];
+
+/// `POST lists(guid'…')/fields`, with the title and the number of the type, or with markup in `SchemaXml`.
+pub(super) async fn add(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    let body = ask.body()?.without("parameters")?;
+    let markup = match body.text("SchemaXml")? {
+        Some(markup) => markup,
+        None => markup(&body)?,
+    };
+    let document = Document::parse_fragment(&markup, &Limits::DEFAULT)
+        .map_err(|error| RestError::bad_query(format!("The markup of the field cannot be read: {error}.")))?;
+    let id = ask.context.adapter.engine.random().guid();
+    let mut field = document.root().children().next().and_then(|node| Field::from_node(node, id));
+    let field = field.as_mut().ok_or_else(|| RestError::bad_value("The field has no usable name or type."))?;
+    field.name = free_name(&list, &field.name).into();
+    if list.field_by_id(field.id).is_some() {
+        field.id = id;
+    }
+    let text = field_xml(field);
+    let custom = custom_fields(&list.collection.bag);
+    let bytes = custom.iter().map(|field| field_xml(field).len()).sum::<usize>() + text.len();
+    if custom.len() >= CUSTOM_FIELDS_MAX || bytes > limits::BAG_BYTES_MAX {
+        return Err(RestError::bad_value("The list has too many fields."));
+    }
+    let change = |bag: &mut Bag| {
+        // Another client may have added one meanwhile.
+        if custom_fields(bag).iter().all(|other| other.name != field.name) {
+            push_text(bag, text.clone());
+        }
+    };
+    let list = ask.context.wrap(ask.context.site.update_list(list.id(), &change).await?);
+    let made = list.field(&field.name).ok_or_else(|| RestError::no_field(&field.name))?;
+    Ok(Reply::Created(entity(&list, made)))
+}
+
+fn push_text(bag: &mut Bag, text: String) {
+    let mut texts = match bag.remove(&bag_keys::FIELDS) {
+        Some(model::Value::Texts(texts)) => texts,
+        Some(_) | None => Vec::new(),
+    };
+    texts.push(text);
+    bag.set(bag_keys::FIELDS, model::Value::Texts(texts));
+}
+
+/// The markup of a field that is described by properties.
+fn markup(body: &super::body::Body) -> Result<String, RestError> {
+    let number = body.number("FieldTypeKind")?.unwrap_or(2);
+    let known = TYPES_BY_NUMBER.iter().find(|(own, _)| *own == number);
+    let (_, kind) = known.ok_or_else(|| RestError::bad_value("The type of the field is not supported."))?;
+    let title = body.text("Title")?.filter(|title| !title.trim().is_empty());
+    let title = title.ok_or_else(|| RestError::bad_value("The title of the field is empty."))?;
+    let mut writer = Writer::new();
+    writer.start("Field");
+    writer.attribute("Type", kind.wire());
+    writer.attribute("DisplayName", title.trim());
+    for (property, attribute) in [
+        ("Required", "Required"),
+        ("Description", "Description"),
+        ("LookupListId", "List"),
+        ("LookupFieldName", "ShowField"),
+        ("MinimumValue", "Min"),
+        ("MaximumValue", "Max"),
+    ] {
+        if let Some(value) = body.text(property)? {
+            writer.attribute(attribute, &value);
+        }
+    }
+    if let Some(choices) = body.get("Choices") {
+        let choices = choices.as_array().or_else(|| choices.get("results")?.as_array());
+        writer.start("CHOICES");
+        for choice in choices.into_iter().flatten().filter_map(Json::as_str) {
+            writer.element("CHOICE", choice);
+        }
+        writer.end();
+    }
+    if let Some(value) = body.text("DefaultValue")? {
+        writer.element("Default", &value);
+    }
+    writer.end();
+    String::from_utf8(writer.into_bytes()).map_err(|_| RestError::bad_query("The field is not valid."))
+}
+
+/// An internal name that no field of the list has.
+fn free_name(list: &List, name: &str) -> String {
+    let numbered = |number: usize| match number {
+        0 => name.to_owned(),
+        _ => {
+            let suffix = (number - 1).to_string();
+            let kept: String = name.chars().take(FIELD_NAME_CHARS_MAX.saturating_sub(suffix.len())).collect();
+            kept + &suffix
+        }
+    };
+    let mut names = (0..=CUSTOM_FIELDS_MAX).map(numbered);
+    names.find(|name| list.field(name).is_none()).unwrap_or_else(|| name.to_owned())
+}
+
+/// `DELETE lists(guid'…')/fields('…')`, of a field that was added.
+pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    let field = find(ask, &list)?;
+    let own = list.template.list_fields().iter().any(|own| own.name == field.name);
+    if own || !field.custom {
+        return Err(RestError::bad_value(format!("The field {} cannot be deleted.", field.name)));
+    }
+    let change = |bag: &mut Bag| {
+        let kept =
+            custom_fields(bag).iter().filter(|other| other.name != field.name).map(field_xml).collect::<Vec<_>>();
+        bag.put(bag_keys::FIELDS, Some(model::Value::Texts(kept.clone())).filter(|_| !kept.is_empty()));
+        if let Some(model::Value::Texts(mut names)) = bag.remove(&bag_keys::VIEW_FIELDS) {
+            names.retain(|name| *name != field.name);
+            bag.set(bag_keys::VIEW_FIELDS, model::Value::Texts(names));
+        }
+    };
+    ask.context.site.update_list(list.id(), &change).await?;
+    Ok(Reply::Deleted)
 }

@@ -9,7 +9,7 @@ use super::{
     Ask,
     entity::{Entity, Value},
     error::RestError,
-    item_json, list_fields,
+    item_json, list_changes, list_fields,
     options::Shape,
     path::{By, Key},
     reply::Reply,
@@ -76,8 +76,7 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("ContentTypesEnabled", false);
     entity.plain("CrawlNonDefaultViews", false);
     entity.plain("Created", list.created().to_string());
-    let token = list_token(ask, list, position);
-    entity.value("CurrentChangeToken", token);
+    entity.value("CurrentChangeToken", list_changes::current(ask, list, position));
     entity.plain("DefaultContentApprovalWorkflowId", model::Guid::NIL.to_string());
     entity.on_demand(
         "DefaultViewUrl",
@@ -123,11 +122,6 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
 
 fn etag(list: &List) -> String {
     format!("\"{}\"", list.collection.version())
-}
-
-fn list_token(ask: &Ask<'_>, list: &List, position: model::Seq) -> Value {
-    let token = crate::changes::current_token(&ask.context, list, position);
-    Value::Complex("SP.ChangeToken", vec![("StringValue", Value::Plain(Json::String(token.to_string())))])
 }
 
 fn root_folder(list: &List) -> Entity {

@@ -4,7 +4,8 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, context_info, error::RestError, items, list_fields, lists, path::Step, reply::Reply, since_token, users, web,
+    Ask, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step, reply::Reply,
+    since_token, users, web,
 };
 
 /// What a request does.
@@ -52,7 +53,13 @@ static ROUTES: &[Route] = routes! {
     Delete "web/lists()" => lists::delete;
     Get "web/lists()/defaultview" => lists::default_view;
     Get "web/lists()/fields" => list_fields::all;
+    Post "web/lists()/fields" => list_fields::add;
+    Post "web/lists()/fields/add" => list_fields::add;
+    Post "web/lists()/fields/addfield" => list_fields::add;
+    Post "web/lists()/fields/createfieldasxml" => list_fields::add;
     Get "web/lists()/fields()" => list_fields::one;
+    Delete "web/lists()/fields()" => list_fields::delete;
+    Post "web/lists()/getchanges" => list_changes::run;
     Post "web/lists()/getitems" => items::by_caml;
     Post "web/lists()/getlistitemchangessincetoken" => since_token::run;
     Get "web/lists()/items" => items::page;
@@ -62,7 +69,7 @@ static ROUTES: &[Route] = routes! {
     Delete "web/lists()/items()" => items::delete;
     Get "web/lists()/items()/attachmentfiles" => items::attachments;
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
-    Post "web/lists()/items()/recycle" => items::delete;
+    Post "web/lists()/items()/recycle" => items::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
     Get "web/lists()/views" => lists::all_views;
     Get "web/lists()/views()" => lists::one_view;

@@ -1,5 +1,6 @@
 //! Requests below `_api`, over a store in memory.
 
+mod batch;
 mod since_token;
 
 use bytes::Bytes;
@@ -101,7 +102,12 @@ async fn lists_live() {
     let hidden = server.get("web/lists?$select=Title&$filter=Hidden eq false&$orderby=Title desc&$top=2").await;
     assert_eq!(titles(&hidden), ["Tasks", "It's"]);
     let renamed = server
-        .send("POST", &format!("web/lists('{id}')"), &[("X-HTTP-Method", "MERGE"), ("If-Match", "*")], r#"{"Title":"New"}"#)
+        .send(
+            "POST",
+            &format!("web/lists('{id}')"),
+            &[("X-HTTP-Method", "MERGE"), ("If-Match", "*")],
+            r#"{"Title":"New"}"#,
+        )
         .await;
     assert_eq!(renamed.status, StatusCode::NO_CONTENT);
     assert_eq!(server.get("web/lists/getbytitle('New')").await["Id"], id);
@@ -111,7 +117,8 @@ async fn lists_live() {
     assert_eq!((status, code.as_str()), (StatusCode::NOT_FOUND, "-1, System.ArgumentException"));
     let count = server.get("web/lists/getbytitle('Tasks')/ItemCount").await;
     assert_eq!(count, json!({ "value": 0 }));
-    let expanded = server.get("web/lists?$select=Title,RootFolder/ServerRelativeUrl&$expand=RootFolder&$filter=Title eq 'Tasks'");
+    let expanded =
+        server.get("web/lists?$select=Title,RootFolder/ServerRelativeUrl&$expand=RootFolder&$filter=Title eq 'Tasks'");
     assert_eq!(expanded.await["value"][0]["RootFolder"], json!({ "ServerRelativeUrl": "/sites/team/Lists/Tasks" }));
 }
 
@@ -131,7 +138,8 @@ async fn fields_and_views() {
 #[tokio::test]
 async fn an_item_lives() {
     let server = Server::start().await;
-    let body = json!({ "__metadata": { "type": "SP.Data.TasksListItem" }, "Title": "a \u{1}\"<é>", "PercentComplete": 0.5 });
+    let body =
+        json!({ "__metadata": { "type": "SP.Data.TasksListItem" }, "Title": "a \u{1}\"<é>", "PercentComplete": 0.5 });
     let accept = [("accept", "application/json;odata=verbose"), ("X-RequestDigest", "0x1")];
     let made = server.send("POST", &format!("{TASKS}/items"), &accept, &body.to_string()).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
@@ -143,7 +151,10 @@ async fn an_item_lives() {
     assert_eq!((&item["PercentComplete"], &item["Attachments"], &item["Id"]), (&json!(0.5), &json!(false), &json!(1)));
     assert_eq!(item["Created"], "2026-03-04T05:06:07Z");
     assert_eq!(etag, format!("\"{},1\"", item["GUID"].as_str().unwrap()));
-    assert_eq!(item["FieldValuesAsText"]["__deferred"]["uri"].as_str().unwrap().rsplit('/').next(), Some("FieldValuesAsText"));
+    assert_eq!(
+        item["FieldValuesAsText"]["__deferred"]["uri"].as_str().unwrap().rsplit('/').next(),
+        Some("FieldValuesAsText")
+    );
 
     let path = format!("{TASKS}/items(1)");
     let tunnel = [("X-HTTP-Method", "MERGE"), ("IF-MATCH", etag.as_str())];
@@ -158,7 +169,8 @@ async fn an_item_lives() {
     assert_eq!((&now["Title"], &now["DueDate"]), (&json!("b"), &json!("2026-05-06T00:00:00Z")));
     assert_eq!(now["AuthorId"], server.get("web/currentuser/id").await["value"]);
     let with_author = server.get(&format!("{path}?$select=Id,Author/Title,FileRef&$expand=Author")).await;
-    let author = json!({ "Id": 1, "ID": 1, "Author": { "Title": "Ann Example" }, "FileRef": "/sites/team/Lists/Tasks/1_.000" });
+    let author =
+        json!({ "Id": 1, "ID": 1, "Author": { "Title": "Ann Example" }, "FileRef": "/sites/team/Lists/Tasks/1_.000" });
     assert_eq!(with_author, author);
     assert_eq!(server.get(&format!("{path}/FieldValuesAsText")).await["Author"], "Ann Example");
 
@@ -205,10 +217,15 @@ async fn pages_of_items() {
         let page = server.get(&format!("{TASKS}/items?$filter={}", query.trim_start_matches("%2F"))).await;
         assert_eq!(titles(&page), expected, "{filter}");
     }
-    assert_eq!(titles(&server.get(&format!("{TASKS}/items?$skip=3&$top=2")).await), ["e", "d"], "$skip counts for nothing");
+    assert_eq!(
+        titles(&server.get(&format!("{TASKS}/items?$skip=3&$top=2")).await),
+        ["e", "d"],
+        "$skip counts for nothing"
+    );
     let verbose = server.json("GET", &format!("{TASKS}/items?$top=1"), "application/json;odata=verbose", "").await;
     assert!(verbose["d"]["__next"].as_str().unwrap().contains("skiptoken=Paged%3DTRUE%26p_ID%3D1"), "{verbose}");
-    let caml = "<View><Query><Where><Eq><FieldRef Name='Title'/><Value Type='Text'>c</Value></Eq></Where></Query></View>";
+    let caml =
+        "<View><Query><Where><Eq><FieldRef Name='Title'/><Value Type='Text'>c</Value></Eq></Where></Query></View>";
     let found = server.post(&format!("{TASKS}/GetItems"), &json!({ "query": { "ViewXml": caml } })).await;
     assert_eq!(titles(&found), ["c"]);
 }
@@ -274,4 +291,81 @@ async fn refusals_have_a_code_and_a_shape() {
         let json: Json = serde_json::from_str(&verbose.body).unwrap();
         assert!(json["error"]["message"]["value"].is_string(), "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn changes_of_a_list() {
+    let server = Server::start().await;
+    server.add("Tasks", &["a", "b"]).await;
+    let path = format!("{TASKS}/getchanges");
+    let ask = |start: Json| {
+        json!({ "query": {
+            "__metadata": { "type": "SP.ChangeQuery" }, "Add": true, "Update": true, "DeleteObject": true,
+            "Item": true, "ChangeTokenStart": start,
+        } })
+    };
+    let kinds = |page: &Json| {
+        let all = page["value"].as_array().unwrap().iter();
+        all.map(|one| (one["ChangeType"].as_i64().unwrap(), one["ItemId"].as_i64().unwrap())).collect::<Vec<_>>()
+    };
+    let first = server.post(&path, &ask(Json::Null)).await;
+    assert_eq!(kinds(&first), [(1, 1), (1, 2)]);
+    let token = first["value"][1]["ChangeToken"].clone();
+    assert_eq!(token, server.get(&format!("{TASKS}?$select=CurrentChangeToken")).await["CurrentChangeToken"]);
+    assert_eq!(kinds(&server.post(&path, &ask(token.clone())).await), []);
+    server.send("DELETE", &format!("{TASKS}/items(1)"), &[], "").await;
+    server.send("PATCH", &format!("{TASKS}/items(2)"), &[], r#"{"Title":"x"}"#).await;
+    server.add("Tasks", &["c"]).await;
+    let next = server.post(&path, &ask(token)).await;
+    assert_eq!(kinds(&next), [(3, 1), (2, 2), (1, 3)]);
+    assert_eq!(next["value"][1]["ListId"], server.get(&format!("{TASKS}/id")).await["value"]);
+    for bad in ["nonsense", "1;3;9153fdd3-7c00-47e9-9194-956bb20aaa8d;633247934080930000;1"] {
+        let body = ask(json!({ "StringValue": bad })).to_string();
+        assert_eq!(server.refused("POST", &path, &body).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn fields_come_and_go() {
+    let server = Server::start().await;
+    let path = format!("{TASKS}/fields");
+    let made = server.post(&path, &json!({ "Title": "My Field", "FieldTypeKind": 2 })).await;
+    assert_eq!((&made["InternalName"], &made["TypeAsString"]), (&json!("My_x0020_Field"), &json!("Text")));
+    let again =
+        json!({ "parameters": { "Title": "My Field", "FieldTypeKind": 6, "Choices": { "results": ["x", "y"] } } });
+    let again = server.post(&format!("{path}/addfield"), &again).await;
+    assert_eq!((&again["InternalName"], &again["Choices"]), (&json!("My_x0020_Field0"), &json!(["x", "y"])));
+    let markup = json!({ "parameters": { "SchemaXml": "<Field Type='Number' DisplayName='N' Name='N'/>" } });
+    assert_eq!(server.post(&format!("{path}/createFieldAsXml"), &markup).await["FieldTypeKind"], 9);
+    let item = server.post(&format!("{TASKS}/items"), &json!({ "My_x0020_Field": "v", "N": 1.5 })).await;
+    assert_eq!((&item["My_x0020_Field"], &item["N"]), (&json!("v"), &json!(1.5)));
+    let name = format!("{path}/getbyinternalnameortitle('N')");
+    assert_eq!(server.send("DELETE", &name, &[], "").await.status, StatusCode::OK);
+    assert_eq!(server.refused("GET", &name, "").await.0, StatusCode::NOT_FOUND);
+    let title = format!("{path}/getbyinternalnameortitle('Title')");
+    assert_eq!(server.refused("DELETE", &title, "").await.0, StatusCode::BAD_REQUEST);
+    for bad in [r#"{"Title":"x","FieldTypeKind":99}"#, r#"{"FieldTypeKind":2}"#, r#"{"SchemaXml":"<Field"}"#] {
+        assert_eq!(server.refused("POST", &path, bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[test]
+fn whatever_is_sent_there_is_an_answer() {
+    use proptest::prelude::*;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let server = runtime.block_on(Server::start());
+    runtime.block_on(server.add("Tasks", &["a"]));
+    let words = "[a-z]{1,5}|\\(|\\)|'|/|%2|%27|%00|web|lists|getbytitle\\('Tasks'\\)|items|items\\(1\\)|\\?|\\$filter=|\\$select=\
+        |\\$orderby=|Title| eq |&|=|,|\\$skiptoken=|Paged|p_ID%3D|@x|\\{|\\}|\"|:|\\[|é|\u{1f600}|--b\n|\n|POST |GET |<|>";
+    let text = || proptest::collection::vec(words, 0..14).prop_map(|words| words.concat());
+    let config = ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() };
+    proptest!(config, |(path in text(), body in text(), verb in 0_usize..4)| {
+        let method = ["GET", "POST", "MERGE", "DELETE"][verb];
+        for path in [path.clone(), format!("{TASKS}/{path}"), format!("{TASKS}/items?{path}"), "$batch".to_owned()] {
+            let headers = [("content-type", "multipart/mixed; boundary=b"), ("if-match", "\"x\"")];
+            let reply = runtime.block_on(server.send(method, &path, &headers, &body));
+            prop_assert!(reply.status.as_u16() < 500, "{method} {path}: {}", reply.body);
+        }
+    });
 }

@@ -203,3 +203,31 @@ async fn tokens_expire_with_what_they_need() {
     server.clock.advance(70 * 86_400);
     assert_eq!(ask(&server, "Tasks", &by_time, "").await.value("Changes/Id/@ChangeType"), "InvalidToken");
 }
+
+#[tokio::test]
+async fn a_large_list_comes_as_a_whole() {
+    let server = Server::start().await;
+    let titles: Vec<String> = (1..=700).map(|number| format!("t{}", number % 7)).collect();
+    server.add("Announcements", &titles.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let order = |text: &str| format!("<query><Query>{text}</Query></query>");
+    let up: Vec<String> = (1..=700).map(|number: u32| number.to_string()).collect();
+    let down: Vec<String> = up.iter().rev().cloned().collect();
+    let mut by_title = up.clone();
+    by_title.sort_by_key(|number| number.parse::<u32>().unwrap() % 7);
+    for (query, expected) in [
+        (String::new(), up.clone()),
+        (order("<OrderBy><FieldRef Name=\"ID\" Ascending=\"FALSE\"/></OrderBy>"), down),
+        (order("<OrderBy><FieldRef Name=\"Title\"/></OrderBy>"), by_title),
+        (
+            order("<Where><Gt><FieldRef Name=\"ID\"/><Value Type=\"Counter\">300</Value></Gt></Where>"),
+            up[300..].to_vec(),
+        ),
+    ] {
+        let reply = ask(&server, "Announcements", "", &query).await;
+        assert_eq!(reply.values("row/@ows_ID"), expected, "{query}");
+        assert_eq!(reply.value("data/@ItemCount"), expected.len().to_string());
+        let parameters = format!("<listName>Announcements</listName>{query}<rowLimit>0</rowLimit>");
+        let reply = server.lists("GetListItems", &parameters).await;
+        assert_eq!(reply.values("row/@ows_ID"), expected, "{query}");
+    }
+}

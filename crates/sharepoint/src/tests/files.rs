@@ -101,6 +101,15 @@ async fn files_move_between_libraries() {
     assert_eq!(reply.value("Changes/Id/@AfterListId"), archive);
     assert_eq!(reply.value("Changes/Id/@AfterItemId"), "1");
     assert_eq!(reply.value("Changes/Id"), "1");
+    for (bad, status) in [
+        ("http://h:8080/sites/team/Archive/none/c.txt", StatusCode::BAD_REQUEST),
+        ("http://h:8080/sites/team/Lists/Tasks/c.txt", StatusCode::BAD_REQUEST),
+        ("http://h:8080/sites/team/Archive/a%22b", StatusCode::BAD_REQUEST),
+        ("", StatusCode::BAD_REQUEST),
+    ] {
+        let reply = server.file("MOVE", "/sites/team/Archive/c.txt", &[("destination", bad)], "").await;
+        assert_eq!(reply.status, status, "{bad}");
+    }
     let back = [("destination", "http://h:8080/sites/team/Documents/back.txt")];
     assert_eq!(server.file("MOVE", "/sites/team/Archive/c.txt", &back, "").await.status, StatusCode::CREATED);
 }

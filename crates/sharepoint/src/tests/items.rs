@@ -219,3 +219,118 @@ async fn the_list_of_users_is_not_written() {
         assert_eq!(server.update("UserInfo", method).await.value("Result/ErrorCode"), "0x80070005");
     }
 }
+
+#[tokio::test]
+async fn changes_by_time_come_with_everything() {
+    let server = Server::start().await;
+    server.add("Announcements", &["old"]).await;
+    server.clock.advance(60);
+    server.add("Announcements", &["new", "newer"]).await;
+    let count = async |more: &str| {
+        let parameters = format!("<listName>Announcements</listName>{more}");
+        server.lists("GetListItemChanges", &parameters).await.values("data/@ItemCount")
+    };
+    assert_eq!(count("").await, ["3", "3"]);
+    assert_eq!(count("<since>2026-03-04T05:07:00Z</since>").await, ["2", "3"]);
+    let contains =
+        "<contains><Contains><FieldRef Name=\"Title\"/><Value Type=\"Text\">newer</Value></Contains></contains>";
+    assert_eq!(count(contains).await, ["1", "3"]);
+    for bad in ["", "soon"] {
+        let parameters = format!("<listName>Announcements</listName><since>{bad}</since>");
+        let reply = server.try_lists("GetListItemChanges", &parameters).await;
+        assert_eq!((reply.status.as_u16(), reply.values("errorcode").len()), (500, 0));
+    }
+}
+
+/// The batches of the sample program in the documentation of the operation, run one after the other. Their dates have
+/// days of one digit.
+#[tokio::test]
+async fn the_documented_sample_runs() {
+    let server = Server::start().await;
+    server.lists("AddList", "<listName>MyCalendar</listName><description/><templateID>106</templateID>").await;
+    server.update("MyCalendar", "<Method ID='0' Cmd='New'><Field Name='Title'>gone</Field></Method>").await;
+    let changes = async |token: &str| {
+        let parameters = format!("<listName>MyCalendar</listName><changeToken>{token}</changeToken>");
+        server.lists("GetListItemChangesSinceToken", &parameters).await
+    };
+    let first = changes("").await;
+    let item = |id: &str, title: &str, days: [&str; 2]| {
+        format!(
+            "<Field Name='Title'>{title}</Field><Field Name='ID'>{id}</Field><Field Name='EventDate'>{}T14:00:00Z</Field>\
+             <Field Name='EndDate'>{}T14:00:00Z</Field>",
+            days[0], days[1]
+        )
+    };
+    let edit = item("1", "My New Title", ["2007-10-11", "2007-10-12"]);
+    server.update("MyCalendar", &format!("<Method ID='0' Cmd='Update'>{edit}</Method>")).await;
+    let second = changes(&first.value("Changes/@LastChangeToken")).await;
+    assert_eq!(second.values("row/@ows_EventDate"), ["2007-10-11T14:00:00Z"]);
+    let new = item("New", "My New Item", ["2007-10-2", "2007-10-3"]);
+    let reply = server.update("MyCalendar", &format!("<Method ID='0' Cmd='New'>{new}</Method>")).await;
+    assert_eq!(reply.value("row/@ows_Duration"), "86400");
+    let third = changes(&second.value("Changes/@LastChangeToken")).await;
+    assert_eq!(third.values("row/@ows_LinkTitle"), ["My New Item"]);
+    // SAMPLE: the program takes the second child node, after the line break, as Changes.
+    assert!(third.body.contains("#RowsetSchema\">\n<Changes "));
+}
+
+#[tokio::test]
+async fn junk_is_refused_and_not_fatal() {
+    let server = Server::start().await;
+    server.add("Tasks", &["x"]).await;
+    let query = |inner: &str| format!("<listName>Tasks</listName><query><Query>{inner}</Query></query>");
+    let paging = |text: &str| {
+        format!(
+            "<listName>Tasks</listName><queryOptions><QueryOptions><Paging ListItemCollectionPositionNext=\"{text}\"/>\
+             </QueryOptions></queryOptions>"
+        )
+    };
+    let nested = format!("<Where>{}{}</Where>", "<And>".repeat(50), "</And>".repeat(50));
+    for (parameters, good) in [
+        (query("<Where/>"), true),
+        (query("<Where><And/></Where>"), true),
+        (query("<Where><Eq/></Where>"), false),
+        (query("<Where><Eq><FieldRef/><Value/></Eq></Where>"), false),
+        (query("<Where><Nonsense/></Where>"), false),
+        (query(&nested), false),
+        (query("<OrderBy><FieldRef Name=\"Nonsense\"/></OrderBy>"), false),
+        (
+            query(
+                "<Where><Eq><FieldRef Name=\"DueDate\"/><Value Type=\"DateTime\"><Today OffsetDays=\"-9223372036854775808\"/></Value></Eq></Where>",
+            ),
+            true,
+        ),
+        (query("<Where><Eq><FieldRef Name=\"Created\"/><Value Type=\"DateTime\">soon</Value></Eq></Where>"), true),
+        (paging("Paged=TRUE"), true),
+        (paging("Paged=TRUE&amp;p_ID=99999"), true),
+        (paging("nonsense"), true),
+        (paging("Paged=TRUE&amp;p_ID=x"), false),
+        ("<listName>Tasks</listName><rowLimit>-1</rowLimit>".to_owned(), false),
+        ("<listName>Tasks</listName><rowLimit>4294967295</rowLimit>".to_owned(), true),
+    ] {
+        let reply = server.try_lists("GetListItems", &parameters).await;
+        assert_eq!(reply.status.as_u16(), if good { 200 } else { 500 }, "{parameters}: {}", reply.body);
+    }
+    for (name, value) in [
+        ("DueDate", "soon"),
+        ("PercentComplete", "many"),
+        ("PercentComplete", "2"),
+        ("PercentComplete", "NaN"),
+        ("AssignedTo", "nobody"),
+        ("ID", "x"),
+        ("owshiddenversion", "x"),
+        ("Created", "2026-01-01"),
+    ] {
+        let method = format!(
+            "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"{name}\">{value}</Field></Method>"
+        );
+        let code = server.update("Tasks", &method).await.value("Result/ErrorCode");
+        let expected = if name == "ID" { "0x00000000" } else { "0x81020014" };
+        assert_eq!(code, expected, "{name} {value}");
+    }
+    let batch = "<listName>Tasks</listName><updates><Batch LockSchema=\"TRUE\" ListVersion=\"9\"><Method ID=\"1\" Cmd=\"Delete\">\
+                 <Field Name=\"ID\">1</Field></Method></Batch></updates>";
+    assert_eq!(server.try_lists("UpdateListItems", batch).await.value("errorcode"), "0x80070666");
+    let reply = server.try_lists("UpdateListItems", "<listName/><updates/>").await;
+    assert_eq!(reply.value("errorstring"), "Cannot access a closed Stream.");
+}

@@ -180,3 +180,25 @@ async fn neighbouring_services() {
     let reply = server.soap_to("Views.asmx", &ask("GetView", &inner)).await;
     assert_eq!(reply.value("Where/Neq/Value"), "Completed");
 }
+
+#[tokio::test]
+async fn guests_write_items_but_not_lists() {
+    let server = Server::start().await;
+    let guest = server.as_guest().await;
+    guest.add("Tasks", &["x"]).await;
+    let make = "<listName>Mine</listName><description/><templateID>100</templateID>";
+    for (operation, parameters) in [
+        ("AddList", make),
+        ("DeleteList", "<listName>Tasks</listName>"),
+        ("UpdateList", "<listName>Tasks</listName><listProperties><List Title=\"Mine\"/></listProperties>"),
+    ] {
+        let reply = guest.try_lists(operation, parameters).await;
+        assert_eq!(reply.value("errorcode"), "0x80070005", "{operation}");
+    }
+    let fields =
+        "<viewFields><ViewFields><FieldRef Name=\"Author\"/><FieldRef Name=\"PermMask\"/></ViewFields></viewFields>";
+    let reply = guest.lists("GetListItemChangesSinceToken", &format!("<listName>Tasks</listName>{fields}")).await;
+    assert!(reply.value("listitems/@EffectivePermMask").starts_with("ViewListItems, AddListItems, "));
+    assert!(reply.value("row/@ows_PermMask").starts_with("0x"));
+    assert!(reply.value("row/@ows_Author").contains(";#Guest; of,, honour,#guest@example.org,#"));
+}

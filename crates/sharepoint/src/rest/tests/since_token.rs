@@ -42,7 +42,8 @@ async fn answers_are_those_of_soap() {
 async fn questions_come_in_several_forms() {
     let server = Server::start().await;
     server.add("Tasks", &["one", "two", "Test"]).await;
-    let query = "<Query><Where><Contains><FieldRef Name='Title'/><Value Type='Text'>Te</Value></Contains></Where></Query>";
+    let query =
+        "<Query><Where><Contains><FieldRef Name='Title'/><Value Type='Text'>Te</Value></Contains></Where></Query>";
     let fields = "<ViewFields><FieldRef Name='Title'/></ViewFields>";
     let options = "<QueryOptions><IncludeMandatoryColumns>FALSE</IncludeMandatoryColumns></QueryOptions>";
     let question = json!({ "Query": query, "ViewFields": fields, "QueryOptions": options, "ChangeToken": null });

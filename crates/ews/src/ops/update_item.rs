@@ -1,0 +1,401 @@
+//! `UpdateItem`, MS-OXWSCORE 3.1.4.9.
+
+use engine::{ItemView, Precondition};
+use model::{PropertyKey, Value, tags};
+use xml::Node;
+
+use super::Operation;
+use super::create_item::{DISPOSITIONS, Disposition, not_sent};
+use crate::class::{self, ItemClass};
+use crate::fields::{self, Field};
+use crate::id::ItemRef;
+use crate::new_item;
+use crate::patch::{Patch, Step};
+use crate::path::Path;
+use crate::{Answer, Context, Failure, Fault, ResponseCode, item, request};
+
+pub(super) struct UpdateItem {
+    resolution: Resolution,
+    disposition: Disposition,
+    /// Whether attendees are told; `None` where the request does not say.
+    invitations: Option<bool>,
+    changes: Vec<Result<Change, Failure>>,
+}
+
+/// What happens when the item is no longer the one that the client saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resolution {
+    /// The change fails.
+    Never,
+    /// The later change wins.
+    Auto,
+    /// The later change wins, and no version need be named.
+    Always,
+}
+
+/// The changes to one item.
+#[derive(Clone, Debug)]
+struct Change {
+    id: ItemRef,
+    patch: Patch,
+    /// Fields that the item's class must have.
+    uris: Vec<&'static str>,
+}
+
+/// Changes to one item.
+const UPDATES_MAX: usize = 1_000;
+
+impl Operation for UpdateItem {
+    const NAME: &'static str = "UpdateItem";
+
+    fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        const RESOLUTIONS: &[(&str, Resolution)] = &[
+            ("NeverOverwrite", Resolution::Never),
+            ("AutoResolve", Resolution::Auto),
+            ("AlwaysOverwrite", Resolution::Always),
+        ];
+        const INVITATIONS: &[(&str, bool)] = &[
+            ("SendToNone", false),
+            ("SendOnlyToAll", true),
+            ("SendOnlyToChanged", true),
+            ("SendToAllAndSaveCopy", true),
+            ("SendToChangedAndSaveCopy", true),
+        ];
+        let resolution = request::attribute(body, "ConflictResolution")?;
+        let disposition = body.attribute("MessageDisposition").unwrap_or("SaveOnly");
+        let invitations = body.attribute("SendMeetingInvitationsOrCancellations");
+        let invitations = invitations
+            .map(|text| request::enumeration(body, text, "CalendarItemUpdateOperationType", INVITATIONS))
+            .transpose()?;
+        let changes = request::batch(request::required(body, "ItemChanges")?)?;
+        Ok(Self {
+            resolution: request::enumeration(body, resolution, "ConflictResolutionType", RESOLUTIONS)?,
+            disposition: request::enumeration(body, disposition, "MessageDispositionType", DISPOSITIONS)?,
+            invitations,
+            changes: changes.into_iter().map(Change::read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        for change in &self.changes {
+            let done = match change {
+                Ok(change) => self.update(context, change, answer).await,
+                Err(failure) => Err(failure.clone()),
+            };
+            if let Err(failure) = done {
+                answer.error_with(&failure, |out| out.empty("m:Items"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl UpdateItem {
+    async fn update(&self, context: &Context<'_>, change: &Change, answer: &mut Answer) -> Result<(), Failure> {
+        let expected = match self.resolution {
+            Resolution::Always => Precondition::Any,
+            Resolution::Never | Resolution::Auto if !change.id.key.is_version() => {
+                return Err(ResponseCode::ErrorChangeKeyRequiredForWriteOperations.into());
+            }
+            Resolution::Auto => Precondition::Any,
+            Resolution::Never => change.id.key.precondition(),
+        };
+        if self.disposition != Disposition::Save {
+            return Err(not_sent());
+        }
+        let mailbox = context.mailbox(&change.id.mailbox).await?;
+        let mut view = mailbox.begin().await?;
+        let before = view.item(change.id.item).await?;
+        let class = class::of_item(ItemView::new(&before)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default());
+        change.check(class)?;
+        if class.element == "t:CalendarItem" {
+            let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsOrCancellationsRequired)?;
+            if invitations && !view.recipients(change.id.item).await?.is_empty() {
+                return Err(not_sent());
+            }
+        }
+        drop(view);
+        let updated = match (change.patch.only_read(), expected) {
+            (Some(read), Precondition::Any) => mailbox.set_read(change.id.item, read).await,
+            (Some(_) | None, Precondition::Any | Precondition::At(_)) => {
+                let now = context.engine().clock().now();
+                let apply = |draft: &mut engine::ItemDraft| {
+                    change.patch.apply(draft);
+                    new_item::follow(class, &change.patch, &mut draft.bag, now);
+                };
+                mailbox.update_item(change.id.item, expected, &apply).await
+            }
+        };
+        let row = updated?;
+        let after = ItemView::new(&row)?;
+        answer.success(|out| {
+            out.scope("m:Items", |out| item::write_id_only(out, mailbox.guid(), after));
+            out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
+        });
+        Ok(())
+    }
+}
+
+impl Change {
+    fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
+        let Some(id) = node.child_local("ItemId") else {
+            // Occurrences have no ids here.
+            request::only(node)?;
+            return Ok(Err(ResponseCode::ErrorItemNotFound.into()));
+        };
+        request::attribute(id, "Id")?;
+        let id = match ItemRef::read(id) {
+            Ok(id) => id,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let mut change = Self { id, patch: Patch::default(), uris: Vec::new() };
+        for (number, update) in request::required(node, "Updates")?.children().enumerate() {
+            if number == UPDATES_MAX {
+                return Err(Fault::schema(update, update.local(), "it has more entries than one request may hold."));
+            }
+            if let Err(failure) = change.read_update(update)? {
+                return Ok(Err(failure));
+            }
+        }
+        Ok(Ok(change))
+    }
+
+    fn read_update(&mut self, update: Node<'_>) -> Result<Result<(), Failure>, Fault> {
+        let path_node = request::only(update)?;
+        let path = match Path::read(path_node)? {
+            Ok(path) => path,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let steps = match update.local() {
+            "SetItemField" => set(update, &path, false)?,
+            "AppendToItemField" => set(update, &path, true)?.and_then(|steps| append(steps, &path)),
+            "DeleteItemField" => delete(&path),
+            other => return Err(Fault::schema(update, other, "This element is not expected here.")),
+        };
+        Ok(steps.map(|steps| {
+            if let Path::Field(uri) = &path
+                && let Some(field) = fields::find(uri)
+            {
+                self.uris.push(field.uri);
+            }
+            self.patch.extend(steps);
+        }))
+    }
+
+    /// Whether an item of that kind can be changed so.
+    fn check(&self, class: &ItemClass) -> Result<(), Failure> {
+        if let Some(uri) = self.uris.iter().find(|uri| class.field(uri).is_none()) {
+            return Err(Failure::field(ResponseCode::ErrorInvalidPropertyRequest, uri));
+        }
+        let other_class = |step: &Step| {
+            matches!(step, Step::Put(key, Value::Text(text))
+                if *key == tags::MESSAGE_CLASS && class::of_item(text).element != class.element)
+        };
+        if self.patch.steps.iter().any(other_class) {
+            return Err(ResponseCode::ErrorObjectTypeChanged.into());
+        }
+        Ok(())
+    }
+}
+
+/// The field of a path as the element of the update has it.
+fn field_of(path: &str, element: Node<'_>) -> Option<&'static Field> {
+    class::of_element(element.local()).and_then(|class| class.field(path)).or_else(|| fields::find(path))
+}
+
+fn set(update: Node<'_>, path: &Path, append: bool) -> Result<Result<Vec<Step>, Failure>, Fault> {
+    let Some(element) = update.children().nth(1) else {
+        return Err(Fault::schema(update, update.local(), "it has incomplete content."));
+    };
+    let mut properties = element.children();
+    let (Some(property), None) = (properties.next(), properties.next()) else {
+        return Ok(Err(ResponseCode::ErrorIncorrectUpdatePropertyCount.into()));
+    };
+    let mismatch = || Ok(Err(ResponseCode::ErrorUpdatePropertyMismatch.into()));
+    match path {
+        Path::Field(uri) => {
+            let code = if append { ResponseCode::ErrorInvalidPropertyAppend } else { ResponseCode::ErrorInvalidPropertySet };
+            let Some(field) = field_of(uri, element).filter(|field| field.able.update()) else {
+                return Ok(Err(Failure::field(code, uri)));
+            };
+            if field.element.strip_prefix("t:") != Some(property.local()) {
+                return mismatch();
+            }
+            Ok(field.read(property))
+        }
+        Path::Indexed { .. } => Ok(fields::contact::read_indexed(property)),
+        Path::Extended(field) => {
+            if property.local() != "ExtendedProperty" {
+                return mismatch();
+            }
+            let named = Path::read(request::required(property, "ExtendedFieldURI")?)?;
+            if !matches!(named, Ok(Path::Extended(named)) if named.key == field.key) {
+                return mismatch();
+            }
+            new_item::read_extended(property)
+        }
+    }
+}
+
+/// The same changes, after what is there.
+fn append(steps: Vec<Step>, path: &Path) -> Result<Vec<Step>, Failure> {
+    let more = |step| match step {
+        Step::Body { html, text, .. } => Ok(Step::Body { html, text, append: true }),
+        Step::Recipients { kind, list, .. } => Ok(Step::Recipients { kind, list, append: true }),
+        Step::Put(key, Value::Texts(list)) => Ok(Step::AppendTexts(key, list)),
+        Step::Put(..)
+        | Step::Remove(_)
+        | Step::Bits { .. }
+        | Step::Read(_)
+        | Step::Associated(_)
+        | Step::Subject(_)
+        | Step::AppendTexts(..) => Err(Failure::field(ResponseCode::ErrorInvalidPropertyAppend, path.name())),
+    };
+    steps.into_iter().map(more).collect()
+}
+
+fn delete(path: &Path) -> Result<Vec<Step>, Failure> {
+    let refused = || Failure::field(ResponseCode::ErrorInvalidPropertyDelete, path.name());
+    match path {
+        Path::Field(uri) => {
+            Ok(fields::find(uri).filter(|field| field.able.delete()).ok_or_else(refused)?.clear())
+        }
+        Path::Indexed { uri, index } => {
+            Ok(vec![Step::Remove(fields::contact::indexed(uri, index).ok_or_else(refused)?)])
+        }
+        Path::Extended(field) => {
+            let kept = |key: &PropertyKey| {
+                new_item::is_computed(key) || [tags::READ, tags::MESSAGE_FLAGS, tags::MESSAGE_CLASS].contains(key)
+            };
+            if kept(&field.key) { Err(refused()) } else { Ok(vec![Step::Remove(field.key.clone())]) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Answered, World};
+
+    fn update(world: &World, resolution: &str, id: &str, updates: &str) -> Answered {
+        world.call(&format!(
+            "<UpdateItem ConflictResolution=\"{resolution}\" MessageDisposition=\"SaveOnly\" \
+             SendMeetingInvitationsOrCancellations=\"SendToNone\"><ItemChanges><t:ItemChange>{id}\
+             <t:Updates>{updates}</t:Updates></t:ItemChange></ItemChanges></UpdateItem>"
+        ))
+    }
+
+    fn set(path: &str, property: &str) -> String {
+        format!("<t:SetItemField>{path}<t:Message>{property}</t:Message></t:SetItemField>")
+    }
+
+    fn field(uri: &str) -> String {
+        format!("<t:FieldURI FieldURI=\"{uri}\"/>")
+    }
+
+    fn keyless(id: &str) -> String {
+        format!("<t:ItemId Id=\"{id}\"/>")
+    }
+
+    fn keyed((id, key): &(String, String)) -> String {
+        format!("<t:ItemId Id=\"{id}\" ChangeKey=\"{key}\"/>")
+    }
+
+    fn get(world: &World, id: &str) -> Answered {
+        world
+            .call(&format!(
+                "<GetItem><ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:AdditionalProperties>\
+                 <t:ExtendedFieldURI PropertyTag=\"4240\" PropertyType=\"Integer\"/></t:AdditionalProperties></ItemShape><ItemIds>\
+                 <t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+            ))
+            .success()
+    }
+
+    fn subject(text: &str) -> String {
+        set(&field("item:Subject"), &format!("<t:Subject>{text}</t:Subject>"))
+    }
+
+    #[test]
+    fn fields_are_set_appended_and_deleted() {
+        let world = World::new();
+        let (id, _) = world.message("inbox", "a");
+        let tag = "<t:ExtendedFieldURI PropertyTag=\"4240\" PropertyType=\"Integer\"/>";
+        let steps = [
+            subject("b"),
+            set(tag, &format!("<t:ExtendedProperty>{tag}<t:Value>2</t:Value></t:ExtendedProperty>")),
+            set(&field("item:Body"), "<t:Body BodyType=\"Text\">one</t:Body>"),
+            set(&field("item:Body"), "<t:Body BodyType=\"Text\"> two</t:Body>").replace("SetItemField", "AppendToItemField"),
+            set(&field("item:Categories"), "<t:Categories><t:String>x</t:String></t:Categories>"),
+            set(&field("message:IsRead"), "<t:IsRead>1</t:IsRead>"),
+            set(&field("message:ToRecipients"), "<t:ToRecipients><t:Mailbox><t:EmailAddress>b@example.com</t:EmailAddress></t:Mailbox></t:ToRecipients>"),
+        ];
+        update(&world, "AlwaysOverwrite", &keyless(&id), &steps.concat()).success();
+        let got = get(&world, &id);
+        assert_eq!((got.text("Subject"), got.text("Value")), ("b".into(), "2".into()));
+        assert_eq!((got.texts("Body")[1].as_str(), got.text("Preview")), ("one two", "one two".into()));
+        assert_eq!((got.text("String"), got.text("IsRead"), got.text("DisplayTo")), ("x".into(), "true".into(), "b@example.com".into()));
+        let gone = ["item:Categories", "item:Subject", "message:ToRecipients"]
+            .map(|uri| format!("<t:DeleteItemField>{}</t:DeleteItemField>", field(uri)));
+        update(&world, "AlwaysOverwrite", &keyless(&id), &gone.concat()).success();
+        let got = get(&world, &id);
+        assert!(got.texts("String").is_empty() && got.texts("Subject").is_empty() && got.texts("ToRecipients").is_empty());
+    }
+
+    #[test]
+    fn versions_decide_as_asked() {
+        let world = World::new();
+        let first = world.message("inbox", "a");
+        let done = update(&world, "NeverOverwrite", &keyed(&first), &subject("b")).success();
+        assert_eq!(done.text("Count"), "0");
+        let stale = update(&world, "NeverOverwrite", &keyed(&first), &subject("c")).valid();
+        assert_eq!(stale.codes(), ["ErrorIrresolvableConflict"]);
+        update(&world, "AutoResolve", &keyed(&first), &subject("d")).success();
+        for resolution in ["NeverOverwrite", "AutoResolve"] {
+            let none = update(&world, resolution, &keyless(&first.0), &subject("e")).valid();
+            assert_eq!(none.codes(), ["ErrorChangeKeyRequiredForWriteOperations"]);
+        }
+        let bad = keyed(&(first.0.clone(), "x".into()));
+        assert_eq!(update(&world, "AlwaysOverwrite", &bad, &subject("e")).valid().codes(), ["ErrorInvalidChangeKey"]);
+        assert_eq!(get(&world, &first.0).text("Subject"), "d");
+    }
+
+    #[test]
+    fn the_read_flag_alone_is_a_read_flag_change() {
+        let world = World::new();
+        let (id, _) = world.message("inbox", "a");
+        let sync = |state: &str| {
+            world
+                .call(&format!(
+                    "<SyncFolderItems><ItemShape><t:BaseShape>IdOnly</t:BaseShape></ItemShape><SyncFolderId>\
+                     <t:DistinguishedFolderId Id=\"inbox\"/></SyncFolderId><SyncState>{state}</SyncState>\
+                     <MaxChangesReturned>9</MaxChangesReturned></SyncFolderItems>"
+                ))
+                .success()
+        };
+        let state = sync("").text("SyncState");
+        update(&world, "AlwaysOverwrite", &keyless(&id), &set(&field("message:IsRead"), "<t:IsRead>true</t:IsRead>")).success();
+        assert_eq!(sync(&state).children("Changes"), ["ReadFlagChange"]);
+        update(&world, "AlwaysOverwrite", &keyless(&id), &subject("z")).success();
+        assert_eq!(sync(&state).children("Changes"), ["Update"]);
+    }
+
+    #[test]
+    fn wrong_changes_are_refused() {
+        let world = World::new();
+        let (id, _) = world.message("inbox", "a");
+        let (contact, _) = world.item("contacts", &[(model::tags::MESSAGE_CLASS, model::Value::text("IPM.Contact"))]);
+        for (id, updates, code) in [
+            (&id, set(&field("item:Size"), "<t:Size>1</t:Size>"), "ErrorInvalidPropertySet"),
+            (&id, set(&field("item:Subject"), "<t:Importance>High</t:Importance>"), "ErrorUpdatePropertyMismatch"),
+            (&id, set(&field("item:Subject"), "<t:Subject/><t:Subject/>"), "ErrorIncorrectUpdatePropertyCount"),
+            (&id, subject("x").replace("SetItemField", "AppendToItemField"), "ErrorInvalidPropertyAppend"),
+            (&id, format!("<t:DeleteItemField>{}</t:DeleteItemField>", field("message:IsRead")), "ErrorInvalidPropertyDelete"),
+            (&id, set(&field("item:ItemClass"), "<t:ItemClass>IPM.Contact</t:ItemClass>"), "ErrorObjectTypeChanged"),
+            (&contact, set(&field("message:IsRead"), "<t:IsRead>true</t:IsRead>"), "ErrorInvalidPropertyRequest"),
+        ] {
+            let answer = update(&world, "AlwaysOverwrite", &keyless(id), &updates).valid();
+            assert_eq!(answer.codes(), [code], "{updates}");
+        }
+        assert_eq!(get(&world, &id).text("Subject"), "a");
+        assert_eq!(update(&world, "Sometimes", &keyless(&id), &subject("x")).codes(), ["ErrorSchemaValidation"]);
+    }
+}
