@@ -1,12 +1,13 @@
 """exchangelib: hierarchy, 1,000 messages in pages, read flags, deletes, export and upload."""
 
+import base64
 import random
 
 from exchangelib import BASIC, DELEGATE, Account, Configuration, Credentials, FileAttachment, HTMLBody, Mailbox, Message
 from exchangelib.folders import Messages
 
 import raw
-from raw import T, check
+from raw import M, T, check
 
 config = Configuration(
     service_endpoint=raw.URL + "/EWS/Exchange.asmx",
@@ -20,15 +21,32 @@ root = account.msg_folder_root
 first = list(root.sync_hierarchy())
 check("first hierarchy sync creates only", first and all(kind == "create" for kind, _ in first))
 check("the inbox is in it", any(folder.name == "Inbox" for _, folder in first))
+raw_first, raw_state = raw.ews_hierarchy()
+names = {name for kind, name in raw_first if kind == "Create"}
+check("the second client has the same folders", {folder.name for _, folder in first} <= names, names)
 project = Messages(parent=account.inbox, name="Project")
 project.save()
 second = list(root.sync_hierarchy())
 check("a new folder is one Create", [(k, f.name) for k, f in second] == [("create", "Project")], second)
+raw_changes, raw_state = raw.ews_hierarchy(raw_state)
+check("and for the second client", raw_changes == [("Create", "Project")], raw_changes)
 project.name = "Project X"
 project.save()
 third = list(root.sync_hierarchy())
 check("a renamed folder is one Update", [(k, f.name) for k, f in third] == [("update", "Project X")], third)
+raw_changes, raw_state = raw.ews_hierarchy(raw_state)
+check("and for the second client", raw_changes == [("Update", "Project X")], raw_changes)
 check("then nothing", list(root.sync_hierarchy()) == [])
+passing = Messages(parent=project, name="Passing")
+passing.save()
+passing.move(to_folder=account.drafts)
+moved = [(kind, folder.name) for kind, folder in root.sync_hierarchy()]
+check("made and moved between two syncs is one Create", moved == [("create", "Passing")], moved)
+passing.delete()
+gone = [kind for kind, _ in root.sync_hierarchy()]
+check("a deleted folder is a Delete", gone == ["delete"], gone)
+raw_changes, raw_state = raw.ews_hierarchy(raw_state)
+check("the second client never hears of it", all(kind == "Delete" for kind, _ in raw_changes), raw_changes)
 
 # 1,000 messages.
 random.seed(7)
@@ -84,6 +102,13 @@ check(
 )
 check("counts", (project.refresh() or True) and (project.total_count, project.unread_count) == (997, 992), (project.total_count, project.unread_count))
 
+answer = raw.ews(
+    "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>"
+    f"<m:FolderIds>{folder_xml}</m:FolderIds></m:GetFolder>"
+)
+counts = [int(answer.findtext(f".//{T}{name}")) for name in ("TotalCount", "UnreadCount")]
+check("the second client reads the same counts", counts == [997, 992], counts)
+
 # Finding.
 found = list(project.filter(subject="Message 0500").only("subject", "sender", "datetime_received"))
 check("an exact restriction finds one", len(found) == 1)
@@ -119,6 +144,12 @@ answer = raw.ews(
 )
 check("the second client reads the copy", answer.find(f".//{T}Subject").text == "Export me ✓")
 check("its mail has the attachment", answer.find(f".//{T}HasAttachments").text == "true")
+answer = raw.ews(
+    "<m:ExportItems><m:ItemIds>" + "".join(f'<t:ItemId Id="{one}"/>' for one in (rich.id, copy_id)) +
+    "</m:ItemIds></m:ExportItems>"
+)
+exports = [base64.b64decode(one.text) for one in answer.iter(f"{M}Data")]
+check("the second client exports both", len(exports) == 2 and min(map(len, exports)) > 10_000, [len(e) for e in exports])
 
 # Errors one by one.
 results = list(account.fetch(ids=[(copy_id, None), ("AAMk=", None)]))

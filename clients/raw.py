@@ -62,6 +62,25 @@ def ews_sync(folder, state="", shape="IdOnly", page=512):
     raise AssertionError("the drain did not end")
 
 
+def ews_hierarchy(state=""):
+    """Drains SyncFolderHierarchy; returns ([(kind, name)], state). A Delete has no name."""
+    changes = []
+    for _ in range(1_000):
+        given = f"<m:SyncState>{state}</m:SyncState>" if state else ""
+        root = ews(
+            "<m:SyncFolderHierarchy><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>"
+            f"{given}</m:SyncFolderHierarchy>"
+        )
+        message = root.find(f".//{M}SyncFolderHierarchyResponseMessage")
+        assert message.get("ResponseClass") == "Success", ET.tostring(message)
+        state = message.find(f"{M}SyncState").text
+        for change in message.find(f"{M}Changes"):
+            changes.append((change.tag.replace(T, ""), change.findtext(f".//{T}DisplayName")))
+        if message.findtext(f"{M}IncludesLastFolderInRange") == "true":
+            return changes, state
+    raise AssertionError("the drain did not end")
+
+
 def lists(operation, site="/sites/team", who=ANNA):
     """Sends the XML of one Lists.asmx operation in its default namespace; returns the root of the answer."""
     body = (

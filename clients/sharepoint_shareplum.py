@@ -34,7 +34,13 @@ tasks = site.list("Tasks")
 tasks.update_list_items([{"Title": "Write", "Status": "In Progress", "Priority": "(1) High"}], kind="New")
 [task] = tasks.get_list_items(fields=["Title", "Status", "Priority"])
 check("choices of a task", (task["Status"], task["Priority"]) == ("In Progress", "(1) High"), task)
+rows, _, _ = raw.list_changes("Tasks")
+seen = [(row.get("ows_Title"), row.get("ows_Status"), row.get("ows_Priority")) for row in rows]
+check("the second client reads the task", seen == [("Write", "In Progress", "(1) High")], seen)
 
 site.delete_list("Plums")
 check("the list is gone", "Plums" not in [one["Title"] for one in site.get_list_collection()])
+answer = raw.lists('<GetListCollection xmlns="http://schemas.microsoft.com/sharepoint/soap/"/>')
+titles = [one.get("Title") for one in answer.iter(raw.SP + "List")]
+check("for the second client too", "Tasks" in titles and "Plums" not in titles, titles)
 print("SharePlum: done")

@@ -1,6 +1,7 @@
 //! The house's own tools: `cargo xtask help` lists them.
 
 mod clients;
+mod licences;
 mod test;
 mod tidy;
 
@@ -9,12 +10,14 @@ use std::{env, path::PathBuf, process::ExitCode};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--strict] [--only STEP]  installs what the tests need and runs all of them: tidy, format, clippy, unit and
-                        integration tests, then the real clients of clients/ against a running server.
-                        --strict fails where a client or tool could not be installed instead of skipping it.
-                        STEP is one of tidy, fmt, clippy, unit, clients.
-  tidy                  checks the table of edges between crates, and the hygiene of files.
-  help                  prints this.
+  test [--strict] [--only STEP]
+        Installs what the tests need (Debian packages as root, Python packages in the target folder) and runs all of
+        them: tidy, fmt, clippy, unit (unit and integration tests), clients (the real clients of clients/ against a
+        running server). Stops at the first step that fails. The summary says what each step took and all that was
+        skipped. --strict fails where something was skipped, except for what needs ../shared where there is none.
+        STEP is one of tidy, fmt, clippy, unit, clients.
+  tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
+  help  Prints this.
 ";
 
 fn main() -> ExitCode {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a few of the many variants of the parser concern us")]
 
+mod render;
 mod zone;
 
 use calcard::{
@@ -16,6 +17,8 @@ use calcard::{
 };
 use mapi::global_object_id::{self, InstanceDate};
 use model::{Bag, ItemContent, PropertyKey, Time, Value, lids, limits, names, tags};
+
+pub use render::{method, render};
 
 use crate::{address::Mailbox, contained, message, text};
 
@@ -346,15 +349,16 @@ fn date_of(entry: &ICalendarEntry) -> Option<&PartialDateTime> {
     entry.values.first()?.as_partial_date_time()
 }
 
+/// Words for [`lids::BUSY_STATUS`], by its values.
+const BUSY_WORDS: [&str; 5] = ["FREE", "TENTATIVE", "BUSY", "OOF", "WORKINGELSEWHERE"];
+
 fn busy_status(word: &str) -> Option<i32> {
-    match word.trim().to_ascii_uppercase().as_str() {
-        "FREE" => Some(0),
-        "TENTATIVE" => Some(1),
-        "BUSY" => Some(2),
-        "OOF" => Some(3),
-        "WORKINGELSEWHERE" => Some(4),
-        _ => None,
-    }
+    let at = BUSY_WORDS.iter().position(|have| have.eq_ignore_ascii_case(word.trim()))?;
+    i32::try_from(at).ok()
+}
+
+fn busy_word(status: i64) -> Option<&'static str> {
+    BUSY_WORDS.get(usize::try_from(status).ok()?).copied()
 }
 
 /// 1 required, 2 optional, 3 resource.

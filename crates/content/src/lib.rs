@@ -13,6 +13,7 @@ pub mod maildir;
 pub mod mbox;
 pub mod message;
 mod part;
+pub mod rtf;
 pub mod text;
 mod transfer;
 

@@ -12,6 +12,7 @@ use model::{ItemContent, Time, Value, limits, tags};
 
 pub(crate) use envelope::{add_recipients, set_author, set_sender, set_subject};
 pub use render::{Render, render};
+pub(crate) use render::{author, recipient};
 
 use crate::part::Part;
 

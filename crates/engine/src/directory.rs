@@ -6,7 +6,9 @@
 
 use bytes::Bytes;
 use model::{Bag, Clock, CollectionId, Guid, ItemId, PropertyKey, Random, RootId, Time, Value, limits, sets, tags};
-use store::{Commit, Guard, ItemRow, NameTarget, NewItem, NewItemId, RootKind, Store, StoreError, Want, Write};
+use store::{
+    Commit, Guard, ItemRow, NameTarget, NewItem, NewItemId, RootKind, RootRow, Store, StoreError, Want, Write,
+};
 
 use crate::{Caller, Engine, EngineError};
 
@@ -24,6 +26,7 @@ const MAILBOX_GUID: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x21);
 const SITE_PATH: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x22);
 const SITE_OWNER: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x23);
 const SITE_ID: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x24);
+const SITE_OWNER_ACCOUNT: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x26);
 const TOKEN_SECRET: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x25);
 
 /// Accounts and sites.
@@ -65,6 +68,8 @@ pub struct SiteEntry {
     pub title: String,
     /// The address of its owner, who may do everything; `None` for the root site of a fresh store.
     pub owner: Option<String>,
+    /// The account of its owner: another account that gets the address later is not the owner.
+    pub owner_account: Option<RootId>,
     /// Its id.
     pub guid: Guid,
     /// When it was made.
@@ -108,7 +113,7 @@ pub(crate) async fn prepare(store: &dyn Store, clock: &dyn Clock, random: &dyn R
         let site = NewSite { path: String::new(), title: "Home".into(), owner: None };
         for (collection, bag, scope, name) in [
             (SETTINGS, settings, SCOPE_SETTINGS, "settings"),
-            (SITES, site_bag(&site, random.guid(), clock.now()), SCOPE_SITE_PATHS, ""),
+            (SITES, site_bag(&site, None, random.guid(), clock.now()), SCOPE_SITE_PATHS, ""),
         ] {
             let write = commit.writes.len();
             commit.writes.push(new_item(collection, &bag));
@@ -168,6 +173,22 @@ impl Directory {
         self.named(SCOPE_ADDRESSES, address.as_bytes()).await?.map(|row| account(&row)).transpose()
     }
 
+    /// The one account whose address has this part before the `@`, in any case; `None` also where several have. Costs
+    /// two rows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn by_local_part(&self, local: &str) -> Result<Option<Account>, EngineError> {
+        // Addresses have one `@`, so those with this part before it lie together in the order of names.
+        let prefix = format!("{}@", local.to_lowercase());
+        let mut snapshot = self.engine.store().snapshot(RootId::CONTROL).await?;
+        let page = snapshot.names(SCOPE_ADDRESSES, Some(prefix.as_bytes()), 2).await?;
+        let mut ids = page.rows.iter().filter(|(name, _)| name.starts_with(prefix.as_bytes())).map(|(_, id)| *id);
+        let (Some(id), None) = (ids.next(), ids.next()) else { return Ok(None) };
+        let row = snapshot.items(&[ItemId(id)], Want::BAG).await?.pop().flatten();
+        row.map(|row| account(&row)).transpose()
+    }
+
     /// All accounts in the order of their making.
     ///
     /// # Errors
@@ -214,7 +235,7 @@ impl Directory {
             (SCOPE_ADDRESSES, Bytes::from(account.caller.address.clone().into_bytes())),
             (SCOPE_MAILBOX_GUIDS, Bytes::copy_from_slice(&account.caller.mailbox_guid.0)),
         ];
-        self.remove(account.caller.account, names).await
+        self.remove(account.caller.account, names, EngineError::NoAccount).await
     }
 
     /// Who has this address.
@@ -235,15 +256,17 @@ impl Directory {
     /// owner is unknown; when the store fails.
     pub async fn add_site(&self, mut new: NewSite) -> Result<SiteEntry, EngineError> {
         new.path = checked_path(&new.path)?;
+        let mut owner_account = None;
         if let Some(owner) = &mut new.owner {
-            *owner = self.account(owner).await?.ok_or(EngineError::NoAccount)?.caller.address;
+            let caller = self.account(owner).await?.ok_or(EngineError::NoAccount)?.caller;
+            (*owner, owner_account) = (caller.address, Some(caller.account));
         }
         let now = self.engine.now();
         let name = Bytes::from(new.path.to_lowercase().into_bytes());
         let mut commit = Commit::new(RootId::CONTROL, now);
         commit.guards.push(Guard::NameFree(SCOPE_SITE_PATHS, name.clone()));
         commit.writes = vec![
-            new_item(SITES, &site_bag(&new, self.engine.random().guid(), now)),
+            new_item(SITES, &site_bag(&new, owner_account, self.engine.random().guid(), now)),
             Write::PutName { scope: SCOPE_SITE_PATHS, name, target: NameTarget::Write(0) },
         ];
         self.commit_new(commit).await?;
@@ -274,15 +297,45 @@ impl Directory {
     pub async fn remove_site(&self, path: &str) -> Result<(), EngineError> {
         let entry = self.site(path).await?.filter(|entry| !entry.path.is_empty()).ok_or(EngineError::NoSite)?;
         let name = Bytes::from(entry.path.to_lowercase().into_bytes());
-        self.remove(entry.root, [(SCOPE_SITE_PATHS, name)]).await
+        self.remove(entry.root, [(SCOPE_SITE_PATHS, name)], EngineError::NoSite).await
     }
 
-    async fn remove(&self, root: RootId, names: impl IntoIterator<Item = (u64, Bytes)>) -> Result<(), EngineError> {
+    /// Removes an account or site; `gone` is the answer where somebody else has.
+    async fn remove(
+        &self,
+        root: RootId,
+        names: impl IntoIterator<Item = (u64, Bytes)>,
+        gone: EngineError,
+    ) -> Result<(), EngineError> {
         let mut commit = Commit::new(RootId::CONTROL, self.engine.now());
         commit.writes = names.into_iter().map(|(scope, name)| Write::DropName { scope, name }).collect();
         commit.writes.push(Write::DeleteItem { item: ItemId(root.0), note: Bytes::new() });
-        self.engine.store().commit(commit).await?;
+        match self.engine.store().commit(commit).await {
+            Err(StoreError::NoItem(_)) => return Err(gone),
+            other => other?,
+        };
+        // Should it end here, retention finds the root without an owner.
         Ok(self.engine.store().drop_root(root).await?)
+    }
+
+    /// Which of these roots belong to no account and no site. An account stands before its root does, so that it is seen
+    /// when it is looked for after the root was.
+    pub(crate) async fn ownerless(&self, roots: &[RootRow]) -> Result<Vec<RootId>, EngineError> {
+        let mut snapshot = self.engine.store().snapshot(RootId::CONTROL).await?;
+        // Ids of roots are positions here. One that lies ahead is of a later history than this one, which must be an
+        // older copy that was put back; what it does not know is not to be thrown away.
+        let last_seq = snapshot.root().last_seq;
+        let ids: Vec<ItemId> = roots
+            .iter()
+            .filter(|row| row.kind != RootKind::Control && row.root.0 <= last_seq.0)
+            .map(|row| ItemId(row.root.0))
+            .collect();
+        let mut ownerless = Vec::new();
+        for chunk in ids.chunks(limits::PAGE_ROWS_MAX) {
+            let found = snapshot.items(chunk, Want::HOT).await?;
+            ownerless.extend(chunk.iter().zip(found).filter(|(_, row)| row.is_none()).map(|(id, _)| RootId(id.0)));
+        }
+        Ok(ownerless)
     }
 
     async fn commit_new(&self, commit: Commit) -> Result<(), EngineError> {
@@ -323,7 +376,7 @@ fn new_item(collection: CollectionId, bag: &Bag) -> Write {
     })
 }
 
-fn site_bag(new: &NewSite, guid: Guid, now: Time) -> Bag {
+fn site_bag(new: &NewSite, owner_account: Option<RootId>, guid: Guid, now: Time) -> Bag {
     let mut bag = Bag::from_iter([
         (SITE_PATH, Value::text(new.path.clone())),
         (tags::DISPLAY_NAME, Value::text(new.title.clone())),
@@ -331,6 +384,7 @@ fn site_bag(new: &NewSite, guid: Guid, now: Time) -> Bag {
         (SITE_ID, Value::Guid(guid)),
     ]);
     bag.put(SITE_OWNER, new.owner.clone().map(Value::Text));
+    bag.put(SITE_OWNER_ACCOUNT, owner_account.map(|account| Value::I64(account.to_i64())));
     bag
 }
 
@@ -356,6 +410,7 @@ fn site(row: &ItemRow) -> Result<SiteEntry, EngineError> {
         path: bag.text(&SITE_PATH).unwrap_or_default().to_owned(),
         title: bag.text(&tags::DISPLAY_NAME).unwrap_or_default().to_owned(),
         owner: bag.text(&SITE_OWNER).map(str::to_owned),
+        owner_account: bag.get(&SITE_OWNER_ACCOUNT).and_then(Value::as_i64).map(RootId::from_i64),
         guid: bag.get(&SITE_ID).and_then(Value::as_guid).unwrap_or_default(),
         created: bag.get(&tags::CREATION_TIME).and_then(Value::as_time).unwrap_or_default(),
     })

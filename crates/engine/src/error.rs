@@ -78,6 +78,13 @@ pub enum StateFault {
     LostTimeline,
 }
 
+impl EngineError {
+    /// Whether stored data could not be read. Repeating does not help; other data may be fine.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Corrupt(_)))
+    }
+}
+
 impl From<BagError> for EngineError {
     fn from(error: BagError) -> Self {
         Self::Store(StoreError::Corrupt(error.to_string()))

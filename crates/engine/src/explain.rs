@@ -43,7 +43,7 @@ impl Engine {
         lines.say("address", owner.as_ref().map_or("(none)", |owner| &owner.address));
         lines.say("issued at position", state.issued.to_string());
         let mut view = self.view_of(owner).await?;
-        let (root, epochs) = (view.snapshot.root().clone(), view.snapshot.epochs().await?);
+        let (root, epochs) = (view.snapshot.root().clone(), view.epochs_for(state.epoch).await?);
         lines.say("mailbox stands at position", root.last_seq.to_string());
         match state.subject {
             Subject::Items { folder, scope, marks } => {
@@ -70,7 +70,8 @@ impl Engine {
                 let folder = view.folder(folder).await?;
                 lines.say("folder name", folder.display_name());
                 lines.say("changes purged up to", folder.row.purged_seq.to_string());
-                sync::marks_for(&state, &root, &epochs, &folder.row, scope).map_err(EngineError::InvalidState)?;
+                sync::marks_for(&state, &root, epochs.as_deref(), &folder.row, scope)
+                    .map_err(EngineError::InvalidState)?;
             }
             Subject::Folders { under } => {
                 lines.say("below", under.map_or("(the whole mailbox)".to_owned(), |under| under.to_string()));
@@ -81,7 +82,7 @@ impl Engine {
                     view.collection(under).await?;
                 }
                 lines.say("changes purged up to", root.purged_seq.to_string());
-                hierarchy::check(&state, &root, &epochs, under).map_err(EngineError::InvalidState)?;
+                hierarchy::check(&state, &root, epochs.as_deref(), under).map_err(EngineError::InvalidState)?;
             }
         }
         Ok(())
@@ -100,7 +101,8 @@ impl Engine {
         lines.say("site stands at position", view.position().to_string());
         lines.say("changes purged up to", list.row.purged_seq.to_string());
         let retention_seconds = self.settings().retention_seconds;
-        let from = list_sync::position_of(&mut *view.snapshot, &list, token, self.now(), retention_seconds).await?;
+        let (from, _) =
+            list_sync::position_of(&mut *view.snapshot, &list, token, self.now(), retention_seconds).await?;
         lines.say("read from position", from.to_string());
         Ok(())
     }

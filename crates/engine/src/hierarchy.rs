@@ -51,12 +51,12 @@ impl Mailbox {
             Some(under) => view.collection(under).await?.collection,
             None => view.distinguished("root").await?,
         };
-        let epochs = view.snapshot.epochs().await?;
         let root = view.snapshot.root().clone();
         let mark = match state {
             Some(bytes) if !bytes.is_empty() => {
                 let state = self.engine().sealer().open(bytes).map_err(EngineError::InvalidState)?;
-                check(&state, &root, &epochs, under).map_err(EngineError::InvalidState)?;
+                let epochs = view.epochs_for(state.epoch).await?;
+                check(&state, &root, epochs.as_deref(), under).map_err(EngineError::InvalidState)?;
                 Some(state.issued)
             }
             Some(_) | None => None,
@@ -72,7 +72,7 @@ impl Mailbox {
         };
         let state = SyncState {
             mailbox: root.guid,
-            epoch: epochs.last().map_or(0, |last| last.epoch),
+            epoch: root.epoch,
             issued: root.last_seq,
             subject: Subject::Folders { under },
         };
@@ -84,7 +84,7 @@ impl Mailbox {
 pub(crate) fn check(
     state: &SyncState,
     root: &RootRow,
-    epochs: &[Epoch],
+    epochs: Option<&[Epoch]>,
     under: Option<CollectionId>,
 ) -> Result<(), StateFault> {
     if state.mailbox != root.guid || state.subject != (Subject::Folders { under }) {

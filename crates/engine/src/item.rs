@@ -43,9 +43,21 @@ impl Row for ItemView<'_> {
             let bits = self.bag.get(key).and_then(|value| value.as_i64()).unwrap_or_default() as i32;
             return Some(Value::I32(bits & !1 | i32::from(self.row.flags.has(ItemFlags::READ))));
         }
+        if *key == INTERNET_ARTICLE_NUMBER {
+            let id = self.row.item.to_i64();
+            return Some(i32::try_from(id).map_or(Value::I64(id), Value::I32));
+        }
+        if *key == ASSOCIATED {
+            return Some(Value::Bool(self.row.flags.has(ItemFlags::ASSOCIATED)));
+        }
         self.bag.get(key).map(|value| value.to_value())
     }
 }
+
+/// A number of the item in its mailbox: here its id.
+const INTERNET_ARTICLE_NUMBER: PropertyKey = PropertyKey::Tag(0x0e23);
+/// Whether the item is associated.
+const ASSOCIATED: PropertyKey = PropertyKey::Tag(0x67aa);
 
 /// An item while it is being changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -343,6 +355,14 @@ impl Mailbox {
         let stale_mime = after.recipients != before.recipients
             || after.bag.iter().any(|(key, _)| changed(key) && !keeps_mime(key))
             || before.bag.iter().any(|(key, _)| changed(key) && !keeps_mime(key));
+        // What was measured follows what changed; a size that the caller sets stays.
+        if !changed(&tags::MESSAGE_SIZE)
+            && let Some(size) = before.bag.get(&tags::MESSAGE_SIZE).and_then(Value::as_i64)
+        {
+            let bytes = |draft: &ItemDraft| (bytes_of(&draft.bag) + bags_bytes(&draft.recipients)) as i64;
+            let size = size.saturating_add(bytes(&after) - bytes(before)).max(0);
+            after.bag.set(tags::MESSAGE_SIZE, Value::I32(i32::try_from(size).unwrap_or(i32::MAX)));
+        }
         let now = self.engine().now().whole_second();
         after.bag.set(tags::LAST_MODIFICATION_TIME, Value::Time(now));
         after.bag.set(tags::LAST_MODIFIER_NAME, Value::text(self.caller().display_name.clone()));
@@ -410,10 +430,17 @@ fn placed(mut row: ItemRow, to: model::CollectionId, done: store::WriteReceipt) 
     row
 }
 
+fn bytes_of(bag: &Bag) -> usize {
+    bag.iter().map(|(_, value)| value.size()).sum()
+}
+
+fn bags_bytes(bags: &[Bag]) -> usize {
+    bags.iter().map(bytes_of).sum()
+}
+
 fn measure(content: &ItemContent) -> usize {
-    let bags = |bags: &[Bag]| bags.iter().flat_map(Bag::iter).map(|(_, value)| value.size()).sum::<usize>();
-    let own: usize = content.bag.iter().map(|(_, value)| value.size()).sum();
-    own + bags(&content.recipients)
+    bytes_of(&content.bag)
+        + bags_bytes(&content.recipients)
         + content
             .attachments
             .iter()

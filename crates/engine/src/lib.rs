@@ -13,6 +13,7 @@ mod hierarchy;
 mod item;
 mod list_sync;
 mod mailbox;
+mod opened;
 mod pack;
 mod query;
 mod retention;
@@ -22,7 +23,10 @@ mod sync;
 mod token;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use model::{Clock, Random, limits};
 use store::Store;
@@ -69,6 +73,9 @@ struct Inner {
     random: Arc<dyn Random>,
     settings: Settings,
     sealer: token::Sealer,
+    opened: opened::Opened,
+    /// The latest time that was given out, in ticks.
+    latest: AtomicI64,
 }
 
 impl Engine {
@@ -84,7 +91,8 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let secret = directory::prepare(&*store, &*clock, &*random).await?;
         let sealer = token::Sealer::new(&secret);
-        Ok(Self { inner: Arc::new(Inner { store, clock, random, settings, sealer }) })
+        let (opened, latest) = (opened::Opened::default(), AtomicI64::new(i64::MIN));
+        Ok(Self { inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, latest }) })
     }
 
     /// Accounts and sites.
@@ -115,7 +123,19 @@ impl Engine {
         &self.inner.sealer
     }
 
+    pub(crate) fn opened(&self) -> &opened::Opened {
+        &self.inner.opened
+    }
+
     pub(crate) fn now(&self) -> model::Time {
-        self.inner.clock.now()
+        let now = self.inner.clock.now();
+        self.inner.latest.fetch_max(now.0, Ordering::Relaxed);
+        now
+    }
+
+    /// The time now, or the latest that was given out where the clock was put back since.
+    pub(crate) fn latest(&self) -> model::Time {
+        let now = self.now();
+        model::Time(now.0.max(self.inner.latest.load(Ordering::Relaxed)))
     }
 }

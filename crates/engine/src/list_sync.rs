@@ -80,9 +80,8 @@ impl Site {
         let list = view.list(ask.list).await?;
         let now = self.engine().now();
         let retention_seconds = self.engine().settings().retention_seconds;
-        let since = position_of(&mut *view.snapshot, &list, ask.token, now, retention_seconds).await?;
         // A clock that was put back must not make tokens that look older than the start that issues them.
-        let started = view.snapshot.epochs().await?.last().map_or(now, |epoch| epoch.at);
+        let (since, started) = position_of(&mut *view.snapshot, &list, ask.token, now, retention_seconds).await?;
         let mut walk = Walk { ask: &ask, since, rows: Vec::new(), changes: Vec::new(), marks: Vec::new() };
         let end = walk.page(&mut *view.snapshot).await?;
         let (rows, changes) = walk.settle(&mut *view.snapshot).await?;
@@ -102,18 +101,19 @@ impl Site {
     /// The token of a position of this list, stamped with the time now. A tokenless listing takes the position of its
     /// first page.
     pub fn list_token(&self, list: Guid, position: Seq) -> ListToken {
-        ListToken { list, at: self.engine().clock().now(), position: Some(position) }
+        ListToken { list, at: self.engine().latest(), position: Some(position) }
     }
 }
 
-/// The position a token stands for, where it is one of this list that can be served.
+/// The position a token stands for, where it is one of this list that can be served, and when the start began that was
+/// the latest to write.
 pub(crate) async fn position_of(
     snapshot: &mut dyn Snapshot,
     list: &ListCollection,
     token: &ListToken,
     now: Time,
     retention_seconds: i64,
-) -> Result<Seq, EngineError> {
+) -> Result<(Seq, Time), EngineError> {
     if token.list != list.guid() {
         return Err(EngineError::InvalidState(StateFault::Mismatch));
     }
@@ -126,7 +126,7 @@ pub(crate) async fn position_of(
     };
     let epochs = snapshot.epochs().await?;
     check(token, position, &list.row, snapshot.root(), &epochs, now).map_err(EngineError::InvalidState)?;
-    Ok(position)
+    Ok((position, epochs.last().map_or(now, |epoch| epoch.at)))
 }
 
 fn check(
@@ -146,7 +146,10 @@ fn check(
     if token.position.is_some() && epochs.iter().any(older) {
         return Err(StateFault::LostTimeline);
     }
-    if position < list.purged_seq { Err(StateFault::Expired) } else { Ok(()) }
+    // Of what was issued before the first start that is kept nobody knows any more from which one it is.
+    let before = |first: &Epoch| position <= first.first_seq && token.at < first.at;
+    let unknown = token.position.is_some() && epochs.first().is_some_and(before);
+    if unknown || position < list.purged_seq { Err(StateFault::Expired) } else { Ok(()) }
 }
 
 /// One answer on its way.

@@ -152,7 +152,10 @@ impl Engine {
             return Err(EngineError::AccessDenied);
         }
         let mailbox = Mailbox { engine: self.clone(), caller: caller.clone(), owner, rights: Rights::Full };
-        mailbox.make_if_new().await?;
+        if !self.opened().has_root(mailbox.root()) {
+            mailbox.make_if_new().await?;
+            self.opened().note_root(mailbox.root());
+        }
         Ok(mailbox)
     }
 }
@@ -350,6 +353,8 @@ impl Mailbox {
             rename(&mut commit, (SCOPE_CHILDREN + from.0, folder.display_name()), (SCOPE_CHILDREN + to.0, &name), id)?;
             let mut bag = folder.bag;
             bag.set(tags::DISPLAY_NAME, Value::text(name));
+            // Nothing above the new place may move meanwhile, or two moves make a circle.
+            commit.guards.extend(chain(&folders, to).map(|above| Guard::CollectionAt(above.id(), above.row.seq)));
             let write = Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: Some(Some(to)) };
             commit.writes.push(write);
             match self.engine.store().commit(commit).await {
@@ -454,17 +459,16 @@ fn folder_bag(new: &NewFolder, distinguished: Option<&str>) -> Bag {
     bag
 }
 
+/// The folder `id` and those it lies under, upwards. `folders` are in ascending order of id.
+fn chain(folders: &[Folder], id: CollectionId) -> impl Iterator<Item = &Folder> {
+    let find = |id: CollectionId| folders.binary_search_by_key(&id, Folder::id).ok().and_then(|at| folders.get(at));
+    // However damaged, it ends.
+    std::iter::successors(find(id), move |folder| folder.parent().and_then(find)).take(folders.len())
+}
+
 /// Whether `id` is `above` or lies somewhere under it.
 fn is_under(folders: &[Folder], id: CollectionId, above: CollectionId) -> bool {
-    let mut at = Some(id);
-    for _ in 0..=folders.len() {
-        match at {
-            Some(here) if here == above => return true,
-            Some(here) => at = folders.iter().find(|folder| folder.id() == here).and_then(Folder::parent),
-            None => return false,
-        }
-    }
-    false
+    chain(folders, id).any(|folder| folder.id() == above)
 }
 
 fn subtree_deepest_first(folders: &[Folder], id: CollectionId) -> Vec<Folder> {

@@ -126,6 +126,18 @@ pub(crate) async fn attachments(snapshot: &mut dyn Snapshot, id: ItemId) -> Resu
     }
 }
 
+/// Reads one attachment.
+pub(crate) async fn attachment_at(
+    snapshot: &mut dyn Snapshot,
+    id: ItemId,
+    number: u32,
+) -> Result<Option<Attachment>, EngineError> {
+    let Some(bytes) = snapshot.part(id, PART_ATTACHMENTS).await? else { return Ok(None) };
+    let Some(bag) = Bag::decode_list(&bytes)?.into_iter().nth(number as usize) else { return Ok(None) };
+    let bytes = snapshot.part(id, PART_ATTACHMENT_FIRST.saturating_add(number)).await?;
+    attachment(bag, bytes).map(Some)
+}
+
 /// Reads an item in full.
 pub(crate) async fn unpack(snapshot: &mut dyn Snapshot, row: &ItemRow) -> Result<ItemContent, EngineError> {
     let mut bag = Bag::decode(&row.bag)?;

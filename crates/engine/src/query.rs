@@ -53,10 +53,13 @@ impl View {
             }
             for row in page.rows {
                 let associated = row.flags.has(ItemFlags::ASSOCIATED);
-                if !query.scope.takes(associated) || !(plain || query.predicate.holds(&ItemView::new(&row)?)) {
+                // Of an item that cannot be read nothing holds. Where all are asked for it is there, and fails alone.
+                let view = if plain { None } else { ItemView::new(&row).ok() };
+                let fits = view.map_or(query.predicate == Predicate::True, |view| query.predicate.holds(&view));
+                if !query.scope.takes(associated) || !fits {
                     continue;
                 }
-                let keys = if query.sort.is_empty() { Bag::new() } else { sort_keys(&row, &query.sort)? };
+                let keys = view.map(|view| sort_keys(&view, &query.sort)).unwrap_or_default();
                 hits.push(Hit { item: row.item, keys });
             }
             if !page.more || plain && hits.len() >= end {
@@ -85,7 +88,6 @@ impl Row for Hit {
     }
 }
 
-fn sort_keys(row: &ItemRow, sort: &[SortKey]) -> Result<Bag, EngineError> {
-    let view = ItemView::new(row)?;
-    Ok(sort.iter().filter_map(|sort| Some((sort.key.clone(), view.value(&sort.key)?))).collect())
+fn sort_keys(view: &ItemView<'_>, sort: &[SortKey]) -> Bag {
+    sort.iter().filter_map(|sort| Some((sort.key.clone(), view.value(&sort.key)?))).collect()
 }

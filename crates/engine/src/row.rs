@@ -59,7 +59,8 @@ impl Site {
     /// Adds a row to a list and returns it.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`]; [`EngineError::NameTaken`] when its path is; when the store fails.
+    /// [`EngineError::NoCollection`]; [`EngineError::NameTaken`] when its path is; [`EngineError::NoItem`] when the folder
+    /// of its path went meanwhile; when the store fails.
     pub async fn create_row(&self, list: CollectionId, draft: RowDraft) -> Result<ItemRow, EngineError> {
         self.check(Rights::Contribute)?;
         let now = self.engine().now().whole_second();
@@ -85,10 +86,14 @@ impl Site {
             let name = Bytes::from(path.to_lowercase());
             commit.guards.push(Guard::NameFree(SCOPE_PATHS + list.0, name.clone()));
             commit.writes.push(Write::PutName { scope: SCOPE_PATHS + list.0, name, target: NameTarget::Write(0) });
+            commit.guards.extend(folder_stays(&mut self.begin().await?, list, &path).await?);
         }
+        let guards = commit.guards.clone();
         let receipt = match self.engine().store().commit(commit).await {
             Err(StoreError::Conflict { guard: 0 }) => return Err(EngineError::NoCollection(list)),
-            Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+            Err(StoreError::Conflict { guard }) => {
+                return Err(taken_or_gone(guards.get(guard)).unwrap_or(EngineError::NameTaken));
+            }
             other => other?,
         };
         let done = receipt.write(0);
@@ -135,7 +140,11 @@ impl Site {
             let mut commit = Commit::new(self.root(), self.engine().now());
             commit.guards.push(Guard::ItemAt(id, row.seq));
             if draft.path != path {
+                if let Some(path) = &draft.path {
+                    commit.guards.extend(folder_stays(&mut view, row.collection, path).await?);
+                }
                 let below = if row.flags.has(ItemFlags::FOLDER) {
+                    commit.guards.push(list_stays(&mut view, row.collection).await?);
                     rows_below(&mut view, row.collection, path.as_deref().unwrap_or_default()).await?
                 } else {
                     Vec::new()
@@ -152,13 +161,17 @@ impl Site {
                 content: true,
             }));
             drop(view);
+            let guards = commit.guards.clone();
             match self.engine().store().commit(commit).await {
                 Ok(receipt) => {
                     let seq = receipt.write(at).seq;
                     return Ok(ItemRow { seq, content_seq: seq, flags: draft.flags, bag: encoded, ..row });
                 }
-                Err(StoreError::Conflict { guard: 0 }) => {}
-                Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
+                Err(StoreError::Conflict { guard }) => {
+                    if let Some(error) = taken_or_gone(guards.get(guard)) {
+                        return Err(error);
+                    }
+                }
                 Err(other) => return Err(other.into()),
             }
         }
@@ -178,14 +191,15 @@ impl Site {
             let bag = Bag::decode(&row.bag)?;
             check_version(&row, &bag, expected)?;
             let mut rows = vec![(row.clone(), bag.clone())];
+            let mut commit = Commit::new(self.root(), self.engine().now());
             if row.flags.has(ItemFlags::FOLDER) {
+                commit.guards.push(list_stays(&mut view, row.collection).await?);
                 rows.extend(rows_below(&mut view, row.collection, bag.text(&ROW_PATH).unwrap_or_default()).await?);
             }
             if rows.len() > limits::COMMIT_WRITES_MAX / 2 {
                 return Err(EngineError::TooLarge("folder"));
             }
             drop(view);
-            let mut commit = Commit::new(self.root(), self.engine().now());
             for (row, bag) in &rows {
                 commit.guards.push(Guard::ItemAt(row.item, row.seq));
                 if let Some(path) = bag.text(&ROW_PATH) {
@@ -214,6 +228,7 @@ impl Site {
             let mut view = self.begin().await?;
             let row = view.item(id).await?;
             view.collection(to).await?;
+            let folder = folder_stays(&mut view, to, path).await?;
             drop(view);
             if row.flags.has(ItemFlags::FOLDER) {
                 return Err(EngineError::Invalid("a folder cannot move to another list"));
@@ -227,6 +242,8 @@ impl Site {
                 Guard::CollectionExists(to),
                 Guard::NameFree(SCOPE_PATHS + to.0, name.clone()),
             ];
+            commit.guards.extend(folder);
+            let guards = commit.guards.clone();
             if let Some(old) = bag.text(&ROW_PATH) {
                 let name = old.to_lowercase().into_bytes().into();
                 commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
@@ -250,12 +267,43 @@ impl Site {
                     let row = ItemRow { item, collection: to, seq, created_seq: seq, content_seq: seq, ..row };
                     return Ok(ItemRow { bag: encoded, ..row });
                 }
-                Err(StoreError::Conflict { guard: 2 }) => return Err(EngineError::NameTaken),
-                Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { guard }) => {
+                    if let Some(error) = taken_or_gone(guards.get(guard)) {
+                        return Err(error);
+                    }
+                }
                 Err(other) => return Err(other.into()),
             }
         }
         Err(EngineError::Contended)
+    }
+}
+
+/// That the folder of a path is there still, where there is one.
+async fn folder_stays(view: &mut View, list: CollectionId, path: &str) -> Result<Option<Guard>, EngineError> {
+    let Some((folder, _)) = path.rsplit_once('/') else { return Ok(None) };
+    let (scope, name) = (SCOPE_PATHS + list.0, folder.to_lowercase());
+    let id = view.name(scope, name.as_bytes()).await?;
+    Ok(id.map(|id| Guard::NameIs(scope, name.into(), id)))
+}
+
+/// That nothing comes into a list, or goes, while what lies below one of its folders is gathered.
+async fn list_stays(view: &mut View, list: CollectionId) -> Result<Guard, EngineError> {
+    Ok(Guard::CollectionItemsAt(list, view.collection(list).await?.items_seq))
+}
+
+/// What a guard of a path that failed means; `None` where the write may be tried again.
+fn taken_or_gone(guard: Option<&Guard>) -> Option<EngineError> {
+    match guard? {
+        Guard::NameFree(..) => Some(EngineError::NameTaken),
+        Guard::NameIs(_, _, folder) => Some(EngineError::NoItem(ItemId(*folder))),
+        Guard::ItemAt(..)
+        | Guard::ItemContentAt(..)
+        | Guard::ItemIn(..)
+        | Guard::CollectionAt(..)
+        | Guard::CollectionItemsAt(..)
+        | Guard::CollectionExists(_)
+        | Guard::CollectionEmpty(_) => None,
     }
 }
 
@@ -266,6 +314,7 @@ fn note(bag: &Bag) -> Bytes {
     kept.put(ROW_CLIENT_ID, bag.get(&ROW_CLIENT_ID).cloned());
     kept.to_bytes()
 }
+
 fn check_version(row: &ItemRow, bag: &Bag, expected: Option<i32>) -> Result<i32, EngineError> {
     let version = bag.get(&ROW_VERSION).and_then(Value::as_i64).unwrap_or_default() as i32;
     match expected {

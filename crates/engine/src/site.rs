@@ -175,6 +175,15 @@ impl View {
         self.list_by_id(id).await
     }
 
+    /// The id in the user list of the user with this login name (an address), in any case.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user_by_login(&mut self, login: &str) -> Result<Option<u32>, EngineError> {
+        let id = self.name(SCOPE_USERS, login.to_lowercase().as_bytes()).await?;
+        Ok(id.map(|id| ItemId(id).number()))
+    }
+
     async fn list_by_id(&mut self, id: Option<u64>) -> Result<Option<ListCollection>, EngineError> {
         match id {
             Some(id) => Ok(Some(self.list(CollectionId(id)).await?)),
@@ -191,11 +200,22 @@ impl Engine {
     /// [`EngineError::NoSite`]; when the store fails.
     pub async fn open_site(&self, caller: &Caller, path: &str) -> Result<Site, EngineError> {
         let entry = self.directory().site(path).await?.ok_or(EngineError::NoSite)?;
-        let owns = entry.owner.as_ref().is_none_or(|owner| *owner == caller.address);
+        let owns = entry.owner.as_ref().is_none_or(|owner| *owner == caller.address)
+            && entry.owner_account.is_none_or(|account| account == caller.account);
         let rights = if owns { Rights::Full } else { Rights::Contribute };
         let mut site = Site { engine: self.clone(), caller: caller.clone(), entry, rights, user_id: 0 };
-        site.make_if_new().await?;
-        site.user_id = site.ensure_user().await?;
+        if !self.opened().has_root(site.root()) {
+            site.make_if_new().await?;
+            self.opened().note_root(site.root());
+        }
+        site.user_id = match self.opened().user(site.root(), caller.account) {
+            Some(id) => id,
+            None => {
+                let id = site.ensure_user().await?;
+                self.opened().note_user(site.root(), caller.account, id);
+                id
+            }
+        };
         Ok(site)
     }
 }

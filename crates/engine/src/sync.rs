@@ -105,12 +105,12 @@ impl Mailbox {
         let mut view = self.begin().await?;
         let collection = view.collection(ask.folder).await?;
         let now = view.position();
-        let epochs = view.snapshot.epochs().await?;
         let marks = match ask.state {
             Some(bytes) if !bytes.is_empty() => {
                 let state = self.engine().sealer().open(bytes).map_err(EngineError::InvalidState)?;
+                let epochs = view.epochs_for(state.epoch).await?;
                 let root = view.snapshot.root();
-                marks_for(&state, root, &epochs, &collection, ask.scope).map_err(EngineError::InvalidState)?
+                marks_for(&state, root, epochs.as_deref(), &collection, ask.scope).map_err(EngineError::InvalidState)?
             }
             // A first sync: no item is known, and no earlier change is of interest.
             Some(_) | None => Marks { created: Seq::ZERO, changed: now, drain: None },
@@ -132,7 +132,7 @@ impl Mailbox {
         }
         let state = SyncState {
             mailbox: view.guid(),
-            epoch: epochs.last().map_or(0, |last| last.epoch),
+            epoch: view.snapshot.root().epoch,
             issued: now,
             subject: Subject::Items { folder: ask.folder, scope: ask.scope, marks },
         };
@@ -144,7 +144,7 @@ impl Mailbox {
 pub(crate) fn marks_for(
     state: &SyncState,
     root: &RootRow,
-    epochs: &[Epoch],
+    epochs: Option<&[Epoch]>,
     collection: &CollectionRow,
     scope: SyncScope,
 ) -> Result<Marks, StateFault> {

@@ -98,8 +98,16 @@ impl Marks {
 
 impl SyncState {
     /// Whether the history from which the state was issued is the history of the mailbox now: a store that was put back
-    /// from an older copy has written on under another epoch from before `issued`, or has not come so far.
-    pub(crate) fn check_timeline(&self, epochs: &[Epoch], last_seq: Seq) -> Result<(), StateFault> {
+    /// from an older copy has written on under another epoch from before `issued`, or has not come so far. Where the
+    /// start of the state was the latest to write, its epochs need not be looked at.
+    pub(crate) fn check_timeline(&self, epochs: Option<&[Epoch]>, last_seq: Seq) -> Result<(), StateFault> {
+        let Some(epochs) = epochs else {
+            return if self.issued <= last_seq { Ok(()) } else { Err(StateFault::LostTimeline) };
+        };
+        // Of what was issued before the first one that is kept nobody knows from where it is.
+        if epochs.first().is_some_and(|first| self.epoch != first.epoch && self.issued < first.first_seq) {
+            return Err(StateFault::Expired);
+        }
         let mut from = epochs.iter().skip_while(|one| one.epoch != self.epoch);
         let own = from.next().ok_or(StateFault::LostTimeline)?;
         let end = from.next().map_or(last_seq, |next| next.first_seq);
@@ -355,7 +363,12 @@ mod tests {
         let epochs = [epoch(1, 0), epoch(2, 10), epoch(3, 20)];
         let check = |epoch, issued| {
             let subject = Subject::Folders { under: None };
-            SyncState { mailbox: Guid::NIL, epoch, issued: Seq(issued), subject }.check_timeline(&epochs, Seq(25))
+            let state = SyncState { mailbox: Guid::NIL, epoch, issued: Seq(issued), subject };
+            let outcome = state.check_timeline(Some(&epochs), Seq(25));
+            if epoch == 3 {
+                assert_eq!(state.check_timeline(None, Seq(25)), outcome);
+            }
+            outcome
         };
         for (epoch, issued, fine) in [
             (1, 0, true),
@@ -371,6 +384,16 @@ mod tests {
         ] {
             assert_eq!(check(epoch, issued).is_ok(), fine, "{epoch} {issued}");
         }
+        // The first two have been trimmed.
+        let subject = Subject::Folders { under: None };
+        let check = |epoch, issued| {
+            let state = SyncState { mailbox: Guid::NIL, epoch, issued: Seq(issued), subject };
+            state.check_timeline(epochs.get(2..), Seq(25))
+        };
+        assert_eq!(check(2, 19), Err(StateFault::Expired));
+        assert_eq!(check(2, 20), Err(StateFault::LostTimeline));
+        assert_eq!(check(9, 22), Err(StateFault::LostTimeline));
+        assert_eq!(check(3, 20), Ok(()));
     }
 
     #[test]

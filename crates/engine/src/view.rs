@@ -1,7 +1,7 @@
 //! Reading one root at one moment.
 
-use model::{Bag, CollectionId, Guid, ItemContent, ItemId, Seq, limits};
-use store::{CollectionRow, ItemRow, Snapshot, Want};
+use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, Seq, limits};
+use store::{CollectionRow, Epoch, ItemRow, Snapshot, Want};
 
 use crate::{EngineError, Folder, pack};
 
@@ -106,6 +106,20 @@ impl View {
     /// When the store fails or the bytes are damaged.
     pub async fn attachments(&mut self, id: ItemId) -> Result<Vec<Bag>, EngineError> {
         pack::attachments(&mut *self.snapshot, id).await
+    }
+
+    /// One attachment of an item by its place in [`Self::attachments`], with what it holds; `None` where there is none.
+    /// Costs its own bytes and the properties of all.
+    ///
+    /// # Errors
+    /// When the store fails or the bytes are damaged.
+    pub async fn attachment(&mut self, row: &ItemRow, number: u32) -> Result<Option<Attachment>, EngineError> {
+        pack::attachment_at(&mut *self.snapshot, row.item, number).await
+    }
+
+    /// The stretches of the history, where the token was not issued in the latest one.
+    pub(crate) async fn epochs_for(&mut self, epoch: u64) -> Result<Option<Vec<Epoch>>, EngineError> {
+        if epoch == self.snapshot.root().epoch { Ok(None) } else { Ok(Some(self.snapshot.epochs().await?)) }
     }
 
     /// An item in full. Costs all its bytes.

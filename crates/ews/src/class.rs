@@ -228,10 +228,13 @@ pub(crate) fn of_element(local: &str) -> Option<&'static ItemClass> {
 }
 
 impl ItemClass {
-    /// Whether its items are given out as messages in RFC 5322. Appointments and contacts would be iCalendar and vCard,
-    /// which are not written yet; the others have no such form at all.
-    pub(crate) fn is_rendered(&self) -> bool {
-        !matches!(self.element, "t:CalendarItem" | "t:Contact" | "t:DistributionList" | "t:Task")
+    /// What the MIME content of its items is. Contacts would be vCards, which are not written yet.
+    pub(crate) fn mime(&self) -> MimeForm {
+        match self.element {
+            "t:CalendarItem" => MimeForm::Calendar,
+            "t:Contact" | "t:DistributionList" | "t:Task" => MimeForm::None,
+            _ => MimeForm::Message,
+        }
     }
 
     /// All its fields, in order; extended properties stand after [`item::FIRST`].
@@ -249,6 +252,17 @@ impl ItemClass {
     pub(crate) fn field_of_element(&self, local: &str) -> Option<&'static Field> {
         self.fields().find(|field| field.element.strip_prefix("t:") == Some(local))
     }
+}
+
+/// What the MIME content of an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MimeForm {
+    /// There is none.
+    None,
+    /// An iCalendar object.
+    Calendar,
+    /// A message in RFC 5322.
+    Message,
 }
 
 /// One kind of folder element.

@@ -147,6 +147,11 @@ impl From<ResponseCode> for Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         use ResponseCode as Code;
+        // Damage stays however often the client asks, so the code must not invite it to.
+        if error.is_damage() {
+            tracing::error!(%error, "stored data is damaged");
+            return Self::new(Code::ErrorCorruptData);
+        }
         match error {
             EngineError::AccessDenied => Self::new(Code::ErrorAccessDenied),
             EngineError::NoMailbox { guid: Some(guid) } => Self {

@@ -346,16 +346,13 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "calendar:StartTimeZoneId",
         "calendar:StartWallClock",
         "calendar:When",
-        "distributionlist:Members",
         "item:AppliedHashtags",
         "item:AppliedHashtagsPreview",
         "item:ArchiveTag",
         "item:AtAllMention",
-        "item:BlockStatus",
         "item:CanDelete",
         "item:EntityExtractionResult",
         "item:FirstBody",
-        "item:HasBlockedImages",
         "item:Hashtags",
         "item:InferenceClassification",
         "item:IsClutter",
@@ -370,7 +367,6 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "item:PolicyTag",
         "item:PredictedActionReasons",
         "item:ResponseObjects",
-        "item:RetentionDate",
         "item:RightsManagementLicenseData",
         "item:WebClientEditFormQueryString",
         "item:WebClientReadFormQueryString",
@@ -380,7 +376,6 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "message:ReminderMessageData",
         "message:VotingInformation",
         "task:Recurrence",
-        "task:StatusDescription",
     ];
     PREFIXES.iter().any(|prefix| uri.starts_with(prefix)) || uri.starts_with("contacts:") || NAMES.contains(&uri)
 }

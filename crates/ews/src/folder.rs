@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use engine::{Folder, View};
-use model::{CollectionId, Guid, PropertyKey, Row, Value, tags};
-use xml::Writer;
+use model::{CollectionId, Guid, PropertyKey, Row, Value, sets, tags};
+use xml::{Document, Limits, Writer};
 
 use crate::fields::Codec;
 use crate::id::{FolderRef, FolderTarget};
 use crate::item::{INSTANCE_KEY, Place};
-use crate::shape::FolderShape;
-use crate::{Failure, Header, Version, class, id};
+use crate::shape::{FolderShape, Purpose};
+use crate::{Failure, Header, Version, class, id, permission, restriction};
 
 /// PidTagFolderChildCount, I32.
 const CHILD_COUNT: PropertyKey = PropertyKey::Tag(0x6638);
@@ -72,18 +72,21 @@ const FIRST: &[FolderField] = &[
 const LAST: &[FolderField] = &[
     row("folder:EffectiveRights",       None, write_rights,        Version::V2010),
     row("folder:DistinguishedFolderId", None, write_distinguished, Version::V2013),
+    row("folder:PermissionSet",         None, |out, item| permission::write(out, &item.folder.bag, FolderShape::class(&item.folder).element == "t:CalendarFolder"), V7),
     row("folder:UnreadCount",           Some((tags::CONTENT_UNREAD_COUNT, Codec::Int)), |out, item| out.display("t:UnreadCount", item.folder.row.unread), V7),
+    row("folder:SearchParameters",      None, write_search, V7),
 ];
+
+/// Fields that `GetFolder` alone returns.
+const GET_ONLY: &[&str] = &["folder:PermissionSet", "folder:SearchParameters"];
 
 /// Folder fields of the schema that no row has.
 const KNOWN: &[&str] = &[
     "folder:ManagedFolderInformation",
-    "folder:PermissionSet",
     "folder:SharingEffectiveRights",
     "folder:PolicyTag",
     "folder:ArchiveTag",
     "folder:ReplicaList",
-    "folder:SearchParameters",
 ];
 
 /// Whether the schema has such a folder field.
@@ -131,12 +134,39 @@ fn write_distinguished(out: &mut Writer, item: &FolderItem) {
     }
 }
 
+/// In the bag of a search folder: the `SearchParameters` element as it came, Text.
+pub(crate) const SEARCH_PARAMETERS: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x41);
+
+/// Writes what a search folder searches, where that is still understood.
+fn write_search(out: &mut Writer, item: &FolderItem) {
+    let Some(kept) = item.folder.bag.text(&SEARCH_PARAMETERS).filter(|_| item.folder.is_search()) else { return };
+    let Ok(document) = Document::parse(kept.as_bytes(), &Limits::DEFAULT) else { return };
+    let search = document.root();
+    let (Some(condition), Some(base)) = (search.child_local("Restriction"), search.child_local("BaseFolderIds")) else {
+        return;
+    };
+    let understood = matches!(restriction::read(condition, restriction::Subject::Items), Ok(Ok(_)));
+    let ids = FolderRef::read_batch(base).is_ok_and(|ids| ids.iter().all(Result::is_ok));
+    if !understood || !ids {
+        return;
+    }
+    out.start("t:SearchParameters");
+    if let Some(traversal) = search.attribute("Traversal").filter(|name| ["Shallow", "Deep"].contains(name)) {
+        out.attribute("Traversal", traversal);
+    }
+    out.raw(&condition.to_xml());
+    out.raw(&base.to_xml());
+    out.end();
+}
+
 impl FolderItem {
     /// Writes the folder as the element of its kind.
-    pub(crate) fn write(&self, out: &mut Writer, shape: &FolderShape, header: &Header) {
+    pub(crate) fn write(&self, out: &mut Writer, shape: &FolderShape, purpose: Purpose, header: &Header) {
         let class = FolderShape::class(&self.folder);
         let included = |field: &&FolderField| {
-            shape.includes(class, field, header) && (class.unread_count || field.uri != "folder:UnreadCount")
+            shape.includes(class, field, header)
+                && (class.unread_count || field.uri != "folder:UnreadCount")
+                && (purpose == Purpose::Get || !GET_ONLY.contains(&field.uri))
         };
         out.start(class.element);
         FIRST.iter().filter(included).for_each(|field| (field.write)(out, self));

@@ -6,9 +6,10 @@ use model::{Bag, BagRef, CollectionId, Guid, ItemContent, ItemFlags, ItemId, Pro
 
 use xml::Writer;
 
+use crate::class::{self, MimeForm};
 use crate::fields::Needs;
 use crate::shape::BodyKind;
-use crate::{Failure, Header, class, id};
+use crate::{Failure, Header, id};
 
 /// PidTagAssociated, Bool.
 pub(crate) const ASSOCIATED: PropertyKey = PropertyKey::Tag(0x67aa);
@@ -91,14 +92,14 @@ impl<'a> Item<'a> {
     pub(crate) async fn load(mailbox: Guid, view: &mut View, row: ItemView<'a>, needs: Needs) -> Result<Self, Failure> {
         let mut item = Self::of_row(mailbox, row);
         let id = row.row().item;
-        let class = class::of_item(&item.class());
-        if needs.has(Needs::MIME) && class.is_rendered() {
-            item.mime = match view.mime(id).await? {
-                Some(mime) => Some(mime),
-                None => {
-                    let content = view.content(row.row()).await?;
-                    Some(render(&content))
-                }
+        if needs.has(Needs::MIME) {
+            item.mime = match class::of_item(&item.class()).mime() {
+                MimeForm::None => None,
+                MimeForm::Calendar => calendar(&view.content(row.row()).await?),
+                MimeForm::Message => match view.mime(id).await? {
+                    Some(mime) => Some(mime),
+                    None => Some(render(&view.content(row.row()).await?)),
+                },
             };
         }
         if needs.has(Needs::HEAVY) {
@@ -116,8 +117,14 @@ impl<'a> Item<'a> {
 
     /// An item inside another.
     pub(crate) fn embedded(place: Place, path: Vec<u32>, content: ItemContent, needs: Needs) -> Self {
-        let mime =
-            if needs.has(Needs::MIME) { Some(content.mime.clone().unwrap_or_else(|| render(&content))) } else { None };
+        let class = class::of_item(content.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default());
+        let mime = match class.mime() {
+            MimeForm::Message if needs.has(Needs::MIME) => {
+                Some(content.mime.clone().unwrap_or_else(|| render(&content)))
+            }
+            MimeForm::Calendar if needs.has(Needs::MIME) => calendar(&content),
+            MimeForm::None | MimeForm::Calendar | MimeForm::Message => None,
+        };
         Self {
             light: BagRef::EMPTY,
             heavy: content.bag,
@@ -203,11 +210,28 @@ impl<'a> Item<'a> {
 
 /// The message in RFC 5322, from its properties.
 fn render(content: &ItemContent) -> Bytes {
-    content::message::render(content, &content::message::Render { domain: MESSAGE_ID_DOMAIN }).into()
+    content::message::render(content, &RENDER).into()
 }
 
-/// The domain of message ids that are made up for items without one.
-const MESSAGE_ID_DOMAIN: &str = "highwater.invalid";
+/// The iCalendar object of an appointment.
+fn calendar(content: &ItemContent) -> Option<Bytes> {
+    content::calendar::render(content, &RENDER).map(Bytes::from)
+}
+
+/// The domain is that of message ids that are made up for items without one.
+const RENDER: content::message::Render<'static> = content::message::Render { domain: "highwater.invalid" };
+
+/// Writes an item that is there and cannot be read with its id alone. Its class is unknown; clients know what to do with
+/// a message.
+pub(crate) fn write_unreadable(out: &mut Writer, place: Place) {
+    let Place { mailbox, folder, item, seq } = place;
+    tracing::error!(item = item.0, "an item is damaged; it is listed by its id");
+    let class = class::of_item("IPM.Note");
+    out.scope(class.element, |out| {
+        let key = id::change_key(class.object_type, mailbox, seq);
+        id::write(out, "t:ItemId", &id::item_id(mailbox, folder, item), Some(&key));
+    });
+}
 
 /// Writes a stored item with its id alone: what the operations that write items answer.
 pub(crate) fn write_id_only(out: &mut Writer, mailbox: Guid, view: ItemView<'_>) {

@@ -20,6 +20,7 @@ mod new_item;
 mod ops;
 mod patch;
 mod path;
+mod permission;
 mod quirk;
 mod request;
 mod restriction;

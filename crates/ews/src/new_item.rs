@@ -50,6 +50,11 @@ const READ: i32 = 1;
 const PASSED_OVER: &[&str] =
     &["StartTimeZone", "EndTimeZone", "MeetingTimeZone", "InboxReminders", "ItemId", "ResponseObjects"];
 
+/// Whether an element of an item is passed over.
+pub(crate) fn is_passed_over(local: &str) -> bool {
+    PASSED_OVER.contains(&local)
+}
+
 impl NewItem {
     /// Reads an item element. The outer error is a fault, the inner one of this item.
     pub(crate) fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
@@ -70,7 +75,7 @@ impl NewItem {
                     .map_err(|_| ResponseCode::ErrorMimeContentInvalidBase64String.into()),
                 "Attachments" => item.read_attachments(child, depth)?,
                 "ExtendedProperty" => read_extended(child)?.map(|steps| item.patch.extend(steps)),
-                name if PASSED_OVER.contains(&name) => Ok(()),
+                name if is_passed_over(name) => Ok(()),
                 name => match class.field_of_element(name) {
                     Some(field) if field.able.set() => field.read(child).map(|steps| item.patch.extend(steps)),
                     Some(field) => Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, field.uri)),
@@ -132,8 +137,9 @@ impl NewItem {
         let now = engine.clock().now();
         let mut content = self.parse(engine);
         let attachments = std::mem::take(&mut content.attachments);
-        let mime =
-            content.mime.take().filter(|_| self.attachments.is_empty() && !self.patch.steps.iter().any(rewrites));
+        let rewritten = || self.patch.steps.iter().any(|step| rewrites(step, &content.bag));
+        let kept = self.attachments.is_empty() && !rewritten();
+        let mime = content.mime.take().filter(|_| kept);
         let mut item = ItemDraft { bag: content.bag, recipients: content.recipients, flags: ItemFlags::READ };
         self.patch.apply(&mut item);
         let bag = &mut item.bag;
@@ -164,7 +170,7 @@ impl NewItem {
         if message {
             stamp(bag, tags::INTERNET_MESSAGE_ID, Value::text(format!("<{}@{domain}>", engine.random().guid())));
         }
-        complete(self.class, bag, engine, owner);
+        complete(self.class, bag, !item.recipients.is_empty(), engine, owner);
         let mut content = ItemContent { bag: item.bag, recipients: item.recipients, attachments, mime };
         content.attachments.extend(self.attachments.iter().map(|attachment| {
             let held = match &attachment.content {
@@ -194,19 +200,33 @@ impl NewItem {
         }
         let context = content::message::Import { received: None, now: engine.clock().now().whole_second() };
         let mut content = content::message::parse(mime.clone(), &context);
-        let class = content.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default();
-        if class::of_item(class).element != self.class.element {
+        // A message may turn out to be about a meeting.
+        let class = class::of_item(content.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default());
+        let message = |class: &ItemClass| class.field("message:ToRecipients").is_some();
+        if class.element != self.class.element && !(message(class) && self.class.element == "t:Message") {
             content.bag.set(tags::MESSAGE_CLASS, Value::text(self.class.new_class));
         }
         content
     }
 }
 
-/// Whether a change makes the message that came no longer what the item says.
-fn rewrites(step: &Step) -> bool {
+/// Whether a change makes the message that came, which says `bag`, no longer what the item says. Clients send what they
+/// have read out of the message themselves, and the usual values of what it does not say.
+fn rewrites(step: &Step, bag: &Bag) -> bool {
+    let same = |key: &PropertyKey, value: &Value| match bag.get(key) {
+        Some(have) => have == value,
+        None => [Value::Bool(false), Value::text("")].contains(value) || *value == usual(key),
+    };
     match step {
         Step::Read(_) | Step::Associated(_) | Step::Bits { .. } | Step::AppendTexts(..) => false,
-        Step::Subject(_) | Step::Body { .. } | Step::Recipients { .. } => true,
+        Step::Subject(subject) => bag.text(&tags::SUBJECT).unwrap_or_default() != subject,
+        Step::Recipients { kind, list, .. } => {
+            let shown = [tags::DISPLAY_TO, tags::DISPLAY_CC, tags::DISPLAY_BCC];
+            let shown = usize::try_from(*kind - 1).ok().and_then(|at| shown.get(at));
+            !list.is_empty() || shown.is_none_or(|key| !bag.text(key).unwrap_or_default().is_empty())
+        }
+        Step::Body { .. } => true,
+        Step::Put(key, value) if same(key, value) => false,
         Step::Put(key, _) | Step::Remove(key) => {
             [
                 tags::IMPORTANCE,
@@ -223,6 +243,11 @@ fn rewrites(step: &Step) -> bool {
                 || address::SENDER.all().contains(key)
         }
     }
+}
+
+/// What a message without the header field of a property means.
+fn usual(key: &PropertyKey) -> Value {
+    Value::I32(i32::from(*key == tags::IMPORTANCE))
 }
 
 /// Reads an `ExtendedProperty` into changes. The outer error is a fault, the inner one of the property.
@@ -303,9 +328,12 @@ fn without_space(text: &str) -> Vec<u8> {
 }
 
 /// What items of a class have besides what was said of them.
-fn complete(class: &ItemClass, bag: &mut Bag, engine: &Engine, owner: &Caller) {
+fn complete(class: &ItemClass, bag: &mut Bag, invites: bool, engine: &Engine, owner: &Caller) {
     match class.element {
-        "t:CalendarItem" => complete_appointment(bag, engine, owner),
+        "t:CalendarItem" => {
+            complete_appointment(bag, engine, owner);
+            mark_meeting(bag, invites);
+        }
         "t:Contact" => complete_contact(bag),
         "t:Task" => {
             let status = bag.get(&TASK_STATUS).is_some();
@@ -316,13 +344,28 @@ fn complete(class: &ItemClass, bag: &mut Bag, engine: &Engine, owner: &Caller) {
 }
 
 /// What follows from changes to an item of a class.
-pub(crate) fn follow(class: &ItemClass, patch: &Patch, bag: &mut Bag, now: Time) {
+pub(crate) fn follow(class: &ItemClass, patch: &Patch, item: &mut ItemDraft, now: Time) {
+    let bag = &mut item.bag;
     match class.element {
-        "t:CalendarItem" => set_duration(bag),
+        "t:CalendarItem" => {
+            set_duration(bag);
+            mark_meeting(bag, !item.recipients.is_empty());
+        }
         "t:Task" if [TASK_STATUS, TASK_PERCENT, TASK_COMPLETED].iter().any(|key| patch.touches(key)) => {
             settle_task(bag, patch.touches(&TASK_STATUS), now);
         }
         _ => {}
+    }
+}
+
+/// Makes an appointment to which somebody is invited a meeting of its organiser. One that is a meeting stays one.
+fn mark_meeting(bag: &mut Bag, invites: bool) {
+    const MEETING: i32 = 1;
+    const ORGANIZER: i32 = 1;
+    let flags = bag.get(&lids::STATE_FLAGS).and_then(Value::as_i64).unwrap_or_default() as i32;
+    if invites && flags & MEETING == 0 {
+        bag.set(lids::STATE_FLAGS, Value::I32(flags | MEETING));
+        bag.set(lids::RESPONSE_STATUS, Value::I32(ORGANIZER));
     }
 }
 

@@ -3,6 +3,7 @@
 //! # To add one
 //! 1. A file `ops/<operation>.rs` beside the others. Top to bottom: a doc line with the section of the specification; a
 //!    `pub(super) struct` that holds the request as owned values; its [`Operation`] implementation; helpers; tests.
+//!    What is not among its `CHILDREN`, or in no namespace of ours, is a fault before `decode` sees it.
 //! 2. One line in the table below. Dispatch and [`NAMES`] come from it; `fields::table` style lists need nothing.
 //!
 //! `decode` reads the element in the SOAP body with the functions of `request`, `id` (`ItemRef::read_batch`,
@@ -16,12 +17,14 @@
 
 use xml::Node;
 
-use crate::{Answer, Context, Fault, ResponseCode, Version};
+use crate::{Answer, Context, Fault, ResponseCode, Version, request};
 
 /// One operation: a typed request, its decoding, and what it does.
 pub(crate) trait Operation: Sized + Send {
     /// The name of its element in the SOAP body.
     const NAME: &'static str;
+    /// The elements that may stand in it, in the order of the schema. Clients are not held to the order.
+    const CHILDREN: &'static [&'static str];
     /// The version that introduced it; a request that names an earlier one is refused.
     const SINCE: Version = Version::V2007;
 
@@ -44,6 +47,10 @@ macro_rules! operations {
 
         /// The names of all operations, in the order of the table.
         pub const NAMES: &[&str] = &[$($module::$operation::NAME),*];
+
+        /// The elements that may stand in each.
+        #[cfg(test)]
+        const CHILDREN: &[(&str, &[&str])] = &[$(($module::$operation::NAME, $module::$operation::CHILDREN)),*];
 
         /// Performs the operation that the element in the SOAP body asks for.
         pub(crate) async fn dispatch(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
@@ -81,6 +88,8 @@ async fn perform<O: Operation>(body: Node<'_>, context: &Context<'_>) -> Result<
     if context.header.versioned && context.header.version < O::SINCE {
         return Err(Fault::code(ResponseCode::ErrorIncorrectSchemaVersion));
     }
+    request::namespaces(body)?;
+    request::known_children(body, O::CHILDREN)?;
     let operation = O::decode(body)?;
     let mut answer = Answer::begin(O::NAME);
     operation.run(context, &mut answer).await?;
@@ -107,6 +116,46 @@ mod tests {
         let answer = World::new().call("<FindPeople/>");
         assert_eq!((answer.status, answer.codes()), (500, vec!["ErrorInvalidOperation".to_owned()]));
         assert!(answer.xml.contains("<t:ServerVersionInfo"), "{}", answer.xml);
+    }
+
+    /// What the schema does not have is a fault, not passed over.
+    #[test]
+    fn unknown_elements_and_namespaces_fault() {
+        let world = World::new();
+        let body = "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds>\
+            <t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></GetFolder>";
+        for (from, to) in [
+            ("<GetFolder>", "<GetFolder xmlns=\"urn:x\">"),
+            ("<GetFolder>", "<GetFolder xmlns=\"\">"),
+            ("<GetFolder>", "<GetFolder xmlns:t=\"urn:x\">"),
+            ("<FolderIds>", "<FolderIds xmlns=\"\">"),
+            ("<FolderIds>", "<Bogus/><FolderIds>"),
+            ("<t:BaseShape>", "<t:Bogus/><t:BaseShape>"),
+            ("<t:DistinguishedFolderId", "<t:Bogus/><t:DistinguishedFolderId"),
+        ] {
+            let answer = world.call(&body.replacen(from, to, 1));
+            assert_eq!((answer.status, answer.codes()), (500, vec!["ErrorSchemaValidation".to_owned()]), "{to}");
+        }
+        // Either namespace will do inside, and any order.
+        let types = body.replace("<FolderIds>", &format!("<FolderIds xmlns=\"{}\">", crate::TYPES));
+        world.call(&types.replace("t:Dist", "Dist")).success();
+        world.call(&body.replace("t:BaseShape", "BaseShape")).success();
+    }
+
+    /// The elements in the published schema are those of the table, but for what is newer.
+    #[test]
+    fn children_are_those_of_the_schema() {
+        let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/schemas/ews/messages.xsd");
+        let Ok(schema) = std::fs::read_to_string(schema) else {
+            eprintln!("skipped: no schema at {schema}");
+            return;
+        };
+        for (name, children) in super::CHILDREN {
+            for child in *children {
+                let newer = ["NumberOfDays", "MaximumCount", "MinimumCount"].contains(child);
+                assert!(newer || schema.contains(&format!("<xs:element name=\"{child}\"")), "{child} of {name}");
+            }
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Quirk {
 #[rustfmt::skip]
 pub const QUIRKS: &[Quirk] = &[
     Quirk { name: "https-namespaces",    seen: "documentation and its copies write the namespaces with https",    answer: "both spellings are read; http is written" },
-    Quirk { name: "foreign-namespace",   seen: "Thunderbird: FlagStatus in the messages namespace inside t:Flag", answer: "elements are found by local name" },
+    Quirk { name: "foreign-namespace",   seen: "Thunderbird: FlagStatus in the messages namespace inside t:Flag", answer: "either of ours will do inside a request" },
     Quirk { name: "decimal-tag",         seen: "Thunderbird: ExtendedFieldURI PropertyTag=\"4240\"",              answer: "decimal and 0x forms are read" },
     Quirk { name: "overwrite-keyless",   seen: "Thunderbird: UpdateItem AlwaysOverwrite without ChangeKey",       answer: "accepted as whatever is stored" },
     Quirk { name: "archive-folder",      seen: "Thunderbird: DistinguishedFolderId archive, not in the schema",   answer: "a known name without a folder" },

@@ -1,10 +1,10 @@
 //! Reading request elements: what the schema demands, as values or as the fault that it is not so.
 //!
-//! Elements are found by local name: clients differ in the namespace they write inside (see `quirk`).
+//! Elements are found by local name: clients differ in which of our namespaces they write inside (see `quirk`).
 
 use xml::Node;
 
-use crate::Fault;
+use crate::{Fault, MESSAGES, TYPES};
 
 /// The child of that name.
 pub(crate) fn required<'a>(node: Node<'a>, name: &str) -> Result<Node<'a>, Fault> {
@@ -16,6 +16,42 @@ pub(crate) fn required<'a>(node: Node<'a>, name: &str) -> Result<Node<'a>, Fault
         )
     })
 }
+
+/// Checks that an element and all inside it are of one of our namespaces. Costs its elements.
+///
+/// Which of the two is not looked at: clients differ (see `quirk`).
+pub(crate) fn namespaces(node: Node<'_>) -> Result<(), Fault> {
+    if node.namespace() != MESSAGES {
+        return Err(misplaced(node));
+    }
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        for child in node.children() {
+            if ![TYPES, MESSAGES].contains(&child.namespace()) {
+                return Err(misplaced(child));
+            }
+            open.push(child);
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an element holds only elements of those names.
+pub(crate) fn known_children(node: Node<'_>, names: &[&str]) -> Result<(), Fault> {
+    match node.children().find(|child| !names.contains(&child.local())) {
+        Some(unknown) => Err(misplaced(unknown)),
+        None => Ok(()),
+    }
+}
+
+fn misplaced(node: Node<'_>) -> Fault {
+    let name: String = node.local().chars().take(NAME_CHARS_MAX).collect();
+    let namespace: String = node.namespace().chars().take(NAME_CHARS_MAX).collect();
+    Fault::schema(node, &format!("{namespace}:{name}"), "This element is not expected here.")
+}
+
+/// Characters of an unknown name that are repeated in a fault.
+const NAME_CHARS_MAX: usize = 100;
 
 /// The only element inside.
 pub(crate) fn only(node: Node<'_>) -> Result<Node<'_>, Fault> {

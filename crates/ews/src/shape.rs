@@ -89,6 +89,22 @@ const BASE_SHAPES: &[(&str, BaseShape)] =
     &[("IdOnly", BaseShape::IdOnly), ("Default", BaseShape::Default), ("AllProperties", BaseShape::AllProperties)];
 const BODY_KINDS: &[(&str, BodyKind)] = &[("Best", BodyKind::Best), ("HTML", BodyKind::Html), ("Text", BodyKind::Text)];
 
+/// Elements of an `ItemShape` and an `AttachmentShape`.
+const SHAPE_CHILDREN: &[&str] = &[
+    "BaseShape",
+    "IncludeMimeContent",
+    "BodyType",
+    "UniqueBodyType",
+    "NormalizedBodyType",
+    "FilterHtmlContent",
+    "ConvertHtmlCodePageToUTF8",
+    "InlineImageUrlTemplate",
+    "BlockExternalImages",
+    "AddBlankTargetToLinks",
+    "MaximumBodySize",
+    "AdditionalProperties",
+];
+
 fn read_base(node: Node<'_>) -> Result<BaseShape, Fault> {
     let base = request::required(node, "BaseShape")?;
     request::enumeration(base, &base.text(), "DefaultShapeNamesType", BASE_SHAPES)
@@ -147,6 +163,7 @@ impl ItemShape {
     }
 
     fn read_rest(node: Node<'_>, base: BaseShape) -> Result<Self, Fault> {
+        request::known_children(node, SHAPE_CHILDREN)?;
         let paths = read_paths(node)?;
         let body = node.child_local("BodyType");
         let body = body.map(|body| request::enumeration(body, &body.text(), "BodyTypeResponseType", BODY_KINDS));
@@ -280,7 +297,8 @@ impl<'s> ItemWriter<'s> {
         let message_class = row.bag().text(&model::tags::MESSAGE_CLASS).unwrap_or_default();
         let class = class::of_item(message_class);
         let needs = self.needs(class);
-        if needs.has(Needs::MIME) && matches!(class.element, "t:DistributionList" | "t:Task") {
+        // Where it is only named among other properties, exchangelib 5.6.0 wants the rest of the task nevertheless.
+        if self.shape.mime && matches!(class.element, "t:DistributionList" | "t:Task") {
             return Err(ResponseCode::ErrorUnsupportedMimeConversion.into());
         }
         Item::load(mailbox, view, row, needs).await
@@ -320,6 +338,7 @@ fn write_extended(out: &mut Writer, item: &Item<'_>, extended: &[ExtendedField],
 impl FolderShape {
     /// Reads a `FolderShape` element.
     pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        request::known_children(node, &["BaseShape", "AdditionalProperties"])?;
         let base = read_base(node)?;
         let paths = read_paths(node)?;
         Ok(Self { base, uris: paths.uris, extended: paths.extended, invalid: paths.invalid })

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use engine::{Caller, Engine, ItemView, Mailbox, MailboxName, NewAccount};
 use http_body_util::BodyExt as _;
 use model::{Bag, CollectionId, FixedClock, ItemContent, ItemFlags, SeededRandom, Time, Value, tags};
+use store::faulty::Faulty;
 use store::memory::MemoryStore;
+use store::{Commit, ItemChange, Store, Write};
 use xml::{Document, Limits};
 
 use crate::{Ews, MESSAGES, TYPES, id};
@@ -41,7 +43,16 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let store = Arc::new(MemoryStore::new(1));
+        Self::over(Arc::new(MemoryStore::new(1)))
+    }
+
+    /// A world over a store that fails where it is told to.
+    pub(crate) fn faulty() -> (Self, Arc<Faulty<MemoryStore>>) {
+        let store = Arc::new(Faulty::new(MemoryStore::new(1)));
+        (Self::over(store.clone()), store)
+    }
+
+    fn over(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(FixedClock::new("2024-05-06T07:08:09Z".parse::<Time>().unwrap()));
         let random = Arc::new(SeededRandom::new(7));
         let engine = block_on(Engine::open(store, clock, random, engine::Settings::default())).unwrap();
@@ -80,6 +91,17 @@ impl World {
         let class = crate::class::of_item(view.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default());
         let guid = self.caller.mailbox_guid;
         (id::item_id(guid, row.collection, row.item), id::change_key(class.object_type, guid, row.seq))
+    }
+
+    /// Damages what is stored of an item, behind the back of the engine.
+    pub(crate) fn damage(&self, store: &dyn Store, id: &str) {
+        let mapi::entry_id::EntryId::Message { item, .. } = id::parse(id).unwrap().entry else { panic!() };
+        let roots = block_on(store.roots(None, 100)).unwrap().rows;
+        let root = roots.iter().find(|root| root.guid == self.caller.mailbox_guid).unwrap();
+        let mut commit = Commit::new(root.root, Time::from_unix(0));
+        let bag = Some(Bytes::from_static(b"\xff damaged"));
+        commit.writes.push(Write::UpdateItem(ItemChange { item, flags: None, bag, parts: Vec::new(), content: true }));
+        block_on(store.commit(commit)).unwrap();
     }
 
     /// Sends a whole envelope.

@@ -122,7 +122,13 @@ impl Bag {
         let mut bag = Self::new();
         for entry in BagRef::new(bytes)?.iter() {
             let (key, value) = entry?;
-            bag.set(key.to_key(), value.to_value());
+            let (key, value) = (key.to_key(), value.to_value());
+            // What was encoded here is in order.
+            if bag.entries.last().is_none_or(|(last, _)| *last < key) {
+                bag.entries.push((key, value));
+            } else {
+                bag.set(key, value);
+            }
         }
         Ok(bag)
     }

@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     TooSlow,
     /// The body broke off.
     Broken,
+    /// The body is encoded in another way than gzip.
+    Encoded,
     /// There is too much to do.
     Busy,
     /// There is no such site or page.
@@ -77,7 +79,10 @@ pub(crate) fn refusal(protocol: Protocol, refusal: Refusal) -> Response<Body> {
     if refusal == Refusal::Busy {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
     }
-    if matches!(refusal, Refusal::TooLarge | Refusal::TooSlow | Refusal::Broken) {
+    if refusal == Refusal::Encoded {
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if matches!(refusal, Refusal::TooLarge | Refusal::TooSlow | Refusal::Broken | Refusal::Encoded) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -98,6 +103,11 @@ fn words(refusal: Refusal) -> Words {
         ),
         Refusal::TooSlow => (StatusCode::REQUEST_TIMEOUT, "ErrorTimeoutExpired", "The request did not arrive in time."),
         Refusal::Broken => (StatusCode::BAD_REQUEST, "ErrorSchemaValidation", "The request did not arrive whole."),
+        Refusal::Encoded => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "ErrorInvalidRequest",
+            "The request has a Content-Encoding that this server does not read; it reads gzip.",
+        ),
         Refusal::Busy => {
             (StatusCode::SERVICE_UNAVAILABLE, "ErrorServerBusy", "The server cannot service this request right now.")
         }
@@ -113,7 +123,9 @@ fn words(refusal: Refusal) -> Words {
 
 fn blame(refusal: Refusal) -> soap::FaultCode {
     match refusal {
-        Refusal::TooLarge | Refusal::TooSlow | Refusal::Broken | Refusal::NotFound => soap::FaultCode::Sender,
+        Refusal::TooLarge | Refusal::TooSlow | Refusal::Broken | Refusal::Encoded | Refusal::NotFound => {
+            soap::FaultCode::Sender
+        }
         Refusal::Busy | Refusal::Failed => soap::FaultCode::Receiver,
     }
 }

@@ -4,8 +4,8 @@
 //! remembered shortly under a keyed digest that covers the stored hash, so that a changed password counts at once.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use base64::Engine as _;
@@ -22,8 +22,10 @@ pub(crate) const CHALLENGE: &str = "Basic realm=\"Highwater\", charset=\"UTF-8\"
 
 /// Remembered pairs.
 const REMEMBERED_MAX: usize = 10_000;
-/// Remembered answers to which account a bare name means.
-const NAMES_MAX: usize = 10_000;
+/// How long the domains of the accounts are remembered.
+const DOMAINS_SECONDS: i64 = 1;
+/// Domains that begin with the same label and are tried for one name.
+const LABELLED_MAX: usize = 16;
 /// Bytes of an Authorization header.
 const HEADER_BYTES_MAX: usize = 8_192;
 
@@ -37,7 +39,7 @@ pub(crate) struct Auth {
     nobody: String,
     remember_seconds: i64,
     verified: Mutex<HashMap<Digest, Time>>,
-    names: Mutex<HashMap<String, (String, Time)>>,
+    domains: Mutex<Option<(Arc<BTreeSet<String>>, Time)>>,
 }
 
 /// What headers prove.
@@ -83,7 +85,7 @@ impl Auth {
             nobody,
             remember_seconds: i64::try_from(remember_seconds).unwrap_or(i64::MAX),
             verified: Mutex::default(),
-            names: Mutex::default(),
+            domains: Mutex::default(),
         })
     }
 
@@ -116,27 +118,40 @@ impl Auth {
                 return Ok(account);
             }
         }
-        self.by_local_part(&directory, name).await
+        match (directory.by_local_part(name.local).await?, name.domain) {
+            (None, Some(label)) => self.in_labelled_domain(&directory, name.local, label).await,
+            (found, _) => Ok(found),
+        }
     }
 
-    /// The account that a name without a full domain means. Reading all accounts is remembered for a while, since
-    /// clients repeat the same name with each request; the account itself is read anew each time.
-    async fn by_local_part(&self, directory: &Directory, name: &UserName<'_>) -> Result<Option<Account>, EngineError> {
-        let key = format!("{}\\{}", name.domain.unwrap_or_default(), name.local).to_lowercase();
+    /// The account that `CONTOSO\user` means where several domains have that user: the one in the domain whose first
+    /// label is named. The domains there are come from all accounts, so they are read seldom.
+    async fn in_labelled_domain(
+        &self,
+        directory: &Directory,
+        local: &str,
+        label: &str,
+    ) -> Result<Option<Account>, EngineError> {
         let now = self.engine.clock().now();
-        let known = lock(&self.names).get(&key).filter(|(_, until)| now < *until).map(|(address, _)| address.clone());
-        if let Some(address) = known
-            && let Some(account) = directory.account(&address).await?
-        {
-            return Ok(Some(account));
+        let known = lock(&self.domains).as_ref().filter(|(_, until)| now < *until).map(|(known, _)| Arc::clone(known));
+        let domains = match known {
+            Some(known) => known,
+            None => {
+                let read = Arc::new(domains(&directory.accounts().await?));
+                *lock(&self.domains) = Some((Arc::clone(&read), now.plus_seconds(DOMAINS_SECONDS)));
+                read
+            }
+        };
+        let mut found = None;
+        let is_named = |domain: &&String| domain.split('.').next().is_some_and(|own| own.eq_ignore_ascii_case(label));
+        for domain in domains.iter().filter(is_named).take(LABELLED_MAX) {
+            if let Some(account) = directory.account(&format!("{local}@{domain}")).await?
+                && found.replace(account).is_some()
+            {
+                return Ok(None);
+            }
         }
-        let Some(account) = unique(directory.accounts().await?, name) else { return Ok(None) };
-        let mut names = lock(&self.names);
-        if names.len() >= NAMES_MAX {
-            names.clear();
-        }
-        names.insert(key, (account.caller.address.clone(), now.plus_seconds(self.remember_seconds)));
-        Ok(Some(account))
+        Ok(found)
     }
 
     fn digest(&self, account: &Account, password: &str) -> Digest {
@@ -202,25 +217,10 @@ impl<'a> UserName<'a> {
     }
 }
 
-/// The account whose local part is the name: the one in the domain where one is named and has it, else the only one.
-fn unique(accounts: Vec<Account>, name: &UserName<'_>) -> Option<Account> {
-    let mut named: Vec<Account> = accounts
-        .into_iter()
-        .filter(|account| {
-            account.caller.address.split_once('@').is_some_and(|(local, _)| local == name.local.to_lowercase())
-        })
-        .collect();
-    if let Some(domain) = name.domain {
-        // `CONTOSO\user` names the domain contoso.com by its first label.
-        let in_domain = |account: &Account| {
-            let domain_of = account.caller.address.split_once('@').map(|(_, domain)| domain).unwrap_or_default();
-            domain_of.split('.').next().is_some_and(|label| label.eq_ignore_ascii_case(domain))
-        };
-        if named.iter().any(in_domain) {
-            named.retain(in_domain);
-        }
-    }
-    if named.len() == 1 { named.pop() } else { None }
+/// The domains of all accounts, each once.
+fn domains(accounts: &[Account]) -> BTreeSet<String> {
+    let domain = |account: &Account| Some(account.caller.address.split_once('@')?.1.to_owned());
+    accounts.iter().filter_map(domain).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -229,8 +229,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use engine::NewAccount;
     use model::{FixedClock, SeededRandom};
 
@@ -277,6 +275,7 @@ mod tests {
             ("CONTOSO\\anna", Some("anna@contoso.com")),
             ("contoso.com\\Anna", Some("anna@contoso.com")),
             ("OTHER\\anna", Some("anna@contoso.com")),
+            ("OTHER\\bob", None),
             (".\\anna", Some("anna@contoso.com")),
             ("contoso\\anna@contoso.com", Some("anna@contoso.com")),
             ("anna@fabrikam.com", None),

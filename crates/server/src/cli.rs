@@ -7,7 +7,7 @@ mod serve;
 mod site;
 mod token;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 use engine::{Engine, EngineError};
@@ -81,6 +81,18 @@ pub enum CliError {
     /// There is one already.
     #[error("{0} exists already")]
     Exists(String),
+    /// The root site stays.
+    #[error("the root site is always there: it cannot be added or removed")]
+    RootSite,
+    /// A value that cannot be.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// A value that is too long.
+    #[error("the {0} is too long")]
+    TooLong(&'static str),
+    /// No folder was named.
+    #[error("--folder needs the name of a folder, such as Inbox or Inbox/Old")]
+    NoFolder,
     /// The user changed their mind.
     #[error("nothing was changed")]
     Declined,
@@ -98,7 +110,7 @@ pub enum CliError {
     Demo(String),
     /// The domain or the store failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
     /// The system failed.
     #[error("{doing}: {source}")]
     Io {
@@ -107,6 +119,18 @@ pub enum CliError {
         /// Why it was not.
         source: std::io::Error,
     },
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        if let EngineError::Invalid(text) = error {
+            return Self::Invalid(text);
+        }
+        if let EngineError::TooLarge(what) = error {
+            return Self::TooLong(what);
+        }
+        Self::Engine(error)
+    }
 }
 
 impl From<FillError> for CliError {
@@ -139,11 +163,19 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads along has had enough, as `head` does.
+        Err(CliError::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("highwater: {error}");
             error.exit_code()
         }
     }
+}
+
+/// Prints a line on standard output.
+fn say(line: impl std::fmt::Display) -> Result<(), CliError> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{line}").and_then(|()| output.flush()).map_err(CliError::io("cannot write to standard output"))
 }
 
 /// Runs something to its end on this thread.
@@ -160,6 +192,15 @@ async fn open(data: &str, missing: Missing, config: &Config) -> Result<Engine, C
 /// Opens the data for a command on accounts or sites.
 async fn open_directory(data: &Data, missing: Missing) -> Result<engine::Directory, CliError> {
     Ok(open(&data.data, missing, &Config::default()).await?.directory())
+}
+
+/// Reads an address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let spelt = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    spelt.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 /// Asks a question on the terminal; yes where there is none.
@@ -204,6 +245,7 @@ mod tests {
             "demo --listen 127.0.0.1:0",
             "serve --data d",
             "serve --data d --listen [::1]:80 --config c.toml",
+            "serve --data d --listen localhost:80",
             "account add a@b.c --data d --name A --password-stdin",
             "account list --data d",
             "account passwd a@b.c --data d",

@@ -35,7 +35,13 @@ pub enum ConfigError {
         /// The most.
         to: u64,
     },
+    /// A URL cannot be one of the server.
+    #[error("alternate_urls has {0:?}, but takes at most {ALTERNATE_URLS_MAX} that begin with http:// or https://")]
+    Url(String),
 }
+
+/// Zones that a server may have URLs in.
+const ALTERNATE_URLS_MAX: usize = 5;
 
 /// What the reference page says of a setting.
 struct Row {
@@ -121,13 +127,14 @@ settings! {
     /// The URLs of the server by zone, which clients of lists are told: intranet, default, extranet, internet, custom.
     /// Without any, the URL of the request.
     alternate_urls: Vec<String> = Vec::new(), "URLs", None;
-    /// The largest request body. A larger one is refused with 413.
+    /// The largest request body, unpacked where it comes as gzip. A larger one is refused with 413.
     body_bytes_max: u64 = 64 << 20, "bytes", Some(65_536..=model::limits::BODY_BYTES_MAX as u64);
     /// Memory for the bodies of all requests that are worked on or wait.
     bodies_bytes_max: u64 = 1 << 30, "bytes", Some(65_536..=1 << 40);
-    /// How long the server waits for the next piece of a request body.
+    /// How long the server waits for the next piece of a request body, and for a client to take the next piece of an
+    /// answer.
     body_idle_seconds: u64 = 30, "seconds", Some(1..=3_600);
-    /// How long a whole request body may take.
+    /// How long a whole request body may take, and so long too a whole answer.
     body_seconds: u64 = 600, "seconds", Some(1..=86_400);
     /// The largest request head: request line and headers. A larger one is refused with 431.
     header_bytes_max: u64 = 65_536, "bytes", Some(8_192..=1_048_576);
@@ -163,7 +170,7 @@ impl Config {
             std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
         Self::parse(&text).map_err(|error| match error {
             ConfigError::Malformed { message, .. } => ConfigError::Malformed { path: shown, message },
-            ConfigError::Unreadable { .. } | ConfigError::OutOfRange { .. } => error,
+            ConfigError::Unreadable { .. } | ConfigError::OutOfRange { .. } | ConfigError::Url(_) => error,
         })
     }
 
@@ -172,16 +179,18 @@ impl Config {
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|error| ConfigError::Malformed { path: "configuration".into(), message: error.to_string() })?;
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Malformed {
+            path: "configuration".into(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
         config.check()?;
         Ok(config)
     }
 
-    /// Whether every number is in its range.
+    /// Whether every number is in its range, and every URL is one.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfRange`] for the first that is not.
+    /// [`ConfigError::OutOfRange`] or [`ConfigError::Url`] for the first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (row, number) in self.numbers() {
             if let (Some(range), Some(value)) = (&row.range, number)
@@ -190,7 +199,11 @@ impl Config {
                 return Err(ConfigError::OutOfRange { name: row.name, value, from: *range.start(), to: *range.end() });
             }
         }
-        Ok(())
+        let is_url = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        match self.alternate_urls.iter().enumerate().find(|(at, url)| *at >= ALTERNATE_URLS_MAX || !is_url(url)) {
+            Some((_, url)) => Err(ConfigError::Url(url.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The settings that concern the domain.
@@ -246,6 +259,7 @@ mod tests {
             ("retention_day = 7", "unknown field `retention_day`"),
             ("retention_days = \"x\"", "invalid type"),
             ("retention_days = 0", "retention_days is 0, but must be from 1 to 3650"),
+            ("alternate_urls = [\"team.example.com\"]", "alternate_urls has \"team.example.com\""),
             ("listen = \"localhost\"", "invalid socket address"),
         ] {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -278,6 +278,10 @@ impl Connection {
                     }
                 }
                 _ = self.stopped.wait_for(|stopped| *stopped), if open => {
+                    // One that has not asked for anything is not waited for; hyper would wait for its first request.
+                    if !asked.load(Ordering::Relaxed) {
+                        return;
+                    }
                     open = false;
                     connection.as_mut().graceful_shutdown();
                 }

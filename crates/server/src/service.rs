@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use store::StoreError;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinError,
     time::{Instant, timeout},
 };
@@ -21,6 +21,8 @@ use crate::{
     auth::{Auth, CHALLENGE, Login},
     body::{self, Intake},
     config::Config,
+    flow::{self, Patience},
+    pack,
     route::{self, Route},
     server::StartError,
     status,
@@ -32,6 +34,13 @@ const LOOKUPS_MAX: usize = 32;
 const UNWANTED_BYTES_MAX: u64 = 256 << 10;
 /// How long that may take.
 const UNWANTED_WAIT: Duration = Duration::from_secs(5);
+
+/// The id that a client gives its request, for its own records.
+const REQUEST_ID: &str = "client-request-id";
+/// Whether it wants the id back.
+const RETURN_REQUEST_ID: &str = "return-client-request-id";
+/// Bytes of an id that is returned; a GUID has at most 38.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// What all requests share.
 pub(crate) struct Service {
@@ -79,7 +88,11 @@ impl Service {
         let started = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, body) = request.into_parts();
-        let (caller, response) = Box::pin(self.respond(parts, body)).await;
+        let echoed = request_id(&parts.headers);
+        let (caller, mut response) = Box::pin(self.respond(parts, body)).await;
+        if let Some(echoed) = echoed {
+            response.headers_mut().insert(REQUEST_ID, echoed);
+        }
         tracing::debug!(
             target: "highwater::request",
             %method,
@@ -110,7 +123,13 @@ impl Service {
         (Some(caller), response)
     }
 
-    async fn routed(self: &Arc<Self>, target: &str, parts: Parts, body: Incoming, caller: &Caller) -> Response<Body> {
+    async fn routed(
+        self: &Arc<Self>,
+        target: &str,
+        mut parts: Parts,
+        body: Incoming,
+        caller: &Caller,
+    ) -> Response<Body> {
         let route = Route::read(target);
         let protocol = route.protocol();
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
@@ -123,11 +142,11 @@ impl Service {
             Route::Ews | Route::Soap { .. } | Route::Rest { .. } | Route::File { .. } => {}
         }
         let Ok(present) = Arc::clone(&self.present).try_acquire_owned() else {
-            body::discard(body);
+            self.intake.discard(body, 0);
             return answer::refusal(protocol, Refusal::Busy);
         };
         let base_url = self.base_url(&parts);
-        let (bytes, held) = match self.intake.read(&parts.headers, body).await {
+        let (bytes, held) = match self.intake.read(&mut parts.headers, body).await {
             Ok(read) => read,
             Err(refused) => return answer::refusal(protocol, refused),
         };
@@ -142,7 +161,16 @@ impl Service {
     async fn work(self: &Arc<Self>, target: String, call: Call, permits: Permits) -> Response<Body> {
         let service = Arc::clone(self);
         let protocol = Route::read(&target).protocol();
-        guarded(protocol, permits, move || Handle::current().block_on(service.adapt(&target, call))).await
+        let patience = Patience {
+            piece: Duration::from_secs(self.config.body_idle_seconds),
+            whole: Duration::from_secs(self.config.body_seconds),
+        };
+        let pack = pack::is_offered(call.request.headers());
+        let work = move || {
+            let response = Handle::current().block_on(service.adapt(&target, call))?;
+            Ok(if pack { pack::packed(response) } else { response })
+        };
+        guarded(protocol, permits, patience, work).await
     }
 
     async fn adapt(&self, target: &str, call: Call) -> Result<Response<Body>, Refusal> {
@@ -226,25 +254,27 @@ impl Service {
     }
 }
 
-/// Works on a request, on a thread that may block. The permits are held until it is done, also when the client has gone
-/// meanwhile. A panic costs this request only.
+/// Works on a request, on a thread that may block. The permits are held until its answer has been made, also when the
+/// client has gone meanwhile. A panic costs this request only.
 async fn guarded(
     protocol: Protocol,
     permits: Permits,
+    patience: Patience,
     work: impl FnOnce() -> Result<Response<Body>, Refusal> + Send + 'static,
 ) -> Response<Body> {
-    let done = blocking(move || {
+    let (head, told) = oneshot::channel();
+    let done = tokio::task::spawn_blocking(move || {
         let _permits = permits;
-        work()
+        let response = work().unwrap_or_else(|refused| answer::refusal(protocol, refused));
+        Handle::current().block_on(flow::send(response, head, patience));
     });
-    match done.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(refused)) => answer::refusal(protocol, refused),
-        Err(error) => {
+    let Ok(response) = told.await else {
+        if let Err(error) = done.await {
             tracing::error!("a request failed: {error}");
-            answer::refusal(protocol, Refusal::Failed)
         }
-    }
+        return answer::refusal(protocol, Refusal::Failed);
+    };
+    response
 }
 
 /// Runs something that blocks on a thread where it may.
@@ -274,6 +304,12 @@ fn not_allowed(allowed: &'static str) -> Response<Body> {
     response
 }
 
+/// The id of a request that its client wants to see in the answer.
+fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let wanted = headers.get(RETURN_REQUEST_ID)?.as_bytes().trim_ascii().eq_ignore_ascii_case(b"true");
+    headers.get(REQUEST_ID).filter(|id| wanted && id.len() <= REQUEST_ID_BYTES_MAX).cloned()
+}
+
 fn first_of_list(value: &str) -> &str {
     value.split(',').next().unwrap_or_default().trim()
 }
@@ -292,7 +328,8 @@ mod tests {
     async fn a_panic_costs_one_request_and_frees_its_place() {
         let places = Arc::new(Semaphore::new(2));
         let place = || Arc::clone(&places).try_acquire_owned().unwrap();
-        let response = guarded(Protocol::Ews, (place(), place(), None), || panic!("on purpose")).await;
+        let patience = Patience { piece: Duration::ZERO, whole: Duration::ZERO };
+        let response = guarded(Protocol::Ews, (place(), place(), None), patience, || panic!("on purpose")).await;
         assert_eq!(response.status(), 500);
         assert_eq!(places.available_permits(), 2);
     }

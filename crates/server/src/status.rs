@@ -32,7 +32,7 @@ const ADDRESSES: &[(&str, &str)] = &[
 
 const HEAD: &str = "<!DOCTYPE html>
 <html lang=\"en\">
-<head><meta charset=\"utf-8\"><title>Highwater</title></head>
+<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Highwater</title></head>
 <body>
 <h1>Highwater</h1>
 <p>A server for Exchange Web Services and SharePoint list synchronization. Sites have their own addresses: put the path

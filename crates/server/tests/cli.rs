@@ -121,12 +121,17 @@ fn accounts_and_sites_beside_a_running_server() {
         assert!(!done(&["token", "explain", token, "--data", &data], "").is_empty());
     }
 
+    let long = "x".repeat(400);
     for (arguments, complaint) in [
         (vec!["account", "add", "anna@example.com", "--data", &data, "--password-stdin"], "exists already"),
         (vec!["account", "passwd", "x@example.com", "--data", &data], "there is no account x@example.com"),
         (vec!["account", "add", "nonsense", "--data", &data], "an account needs an address"),
         (vec!["site", "add", "sites", "--data", &data, "--owner", "anna@example.com"], "a site needs a path"),
         (vec!["site", "remove", "/sites/x", "--data", &data], "there is no site /sites/x"),
+        (vec!["site", "remove", "/", "--data", &data], "the root site is always there"),
+        (vec!["site", "add", "/", "--data", &data, "--owner", "anna@example.com"], "the root site is always there"),
+        (vec!["import", "anna@example.com", "--data", &data, "--folder", "/", "/tmp"], "--folder needs the name"),
+        (vec!["import", "anna@example.com", "--data", &data, "--folder", &long, "/tmp"], "is too long"),
         (vec!["account", "list", "--data", "/nonexistent/data"], "there is no data in"),
         (vec!["serve", "--data", &data, "--listen", server.url.trim_start_matches("http://")], "cannot listen on"),
     ] {
@@ -134,6 +139,7 @@ fn accounts_and_sites_beside_a_running_server() {
         assert!(code == 1 && message.contains(complaint), "{arguments:?}: {code} {message}");
     }
     assert_eq!(failed(&["serve"]).0, 2);
+    assert!(failed(&["serve", "--data", &data, "--listen", "8080"]).1.contains("such as 127.0.0.1:8080"));
     assert_eq!(server.stop("-TERM"), 0);
 }
 
@@ -161,6 +167,17 @@ fn a_demo_shows_itself_and_leaves_nothing() {
     }
     assert_eq!(server.stop("-INT"), 0);
     assert_eq!(temporary.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    done(&["account", "add", "anna@example.com", "--data", &data, "--password-stdin"], "x\n");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(PROGRAM).args(["account", "list", "--data", &data]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(1), ""));
 }
 
 #[test]

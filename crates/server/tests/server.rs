@@ -197,6 +197,98 @@ fn a_request_is_bounded() {
     assert!(server.running.shutdown());
 }
 
+/// What gzip makes of these bytes.
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn packed_bodies_are_unpacked_within_bounds() {
+    let server = start(&Config { body_bytes_max: 1 << 20, ..config() });
+    let request = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+        <GetListCollection xmlns=\"http://schemas.microsoft.com/sharepoint/soap/\"/></s:Body></s:Envelope>";
+    let post = |encoding: &str, body: &[u8]| {
+        let request = server.agent.post(server.url("/sites/team/_vti_bin/Lists.asmx"));
+        let request = request.header("Content-Type", "text/xml; charset=utf-8").header("Content-Encoding", encoding);
+        let mut response = request.header("Authorization", basic(ANNA)).send(body).unwrap();
+        let accepted = response.headers().get("accept-encoding").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap(), accepted)
+    };
+    let plain = request.as_bytes();
+    let (one, two) = plain.split_at(40);
+    let members = [packed(one), packed(two)].concat();
+    for (encoding, body) in [("gzip", &packed(plain)), ("X-GZip", &packed(plain)), ("gzip", &members)] {
+        let answer = post(encoding, body);
+        assert!(answer.0 == 200 && answer.1.contains("Announcements"), "{answer:?}");
+    }
+    assert_eq!(post("identity", plain).0, 200);
+    let whole = packed(plain);
+    let padded = |bytes: usize| packed(format!("{request}{}", " ".repeat(bytes - request.len())).as_bytes());
+    assert_eq!(post("gzip", &padded(1 << 20)).0, 200);
+    let mut damaged = whole.clone();
+    damaged[20] ^= 0xff;
+    for (what, encoding, body, status) in [
+        ("a bomb", "gzip", &padded((1 << 20) + 1), 413),
+        ("a larger bomb", "gzip", &packed(&vec![b' '; 50 << 20]), 413),
+        ("no gzip", "gzip", &plain.to_vec(), 400),
+        ("nothing", "gzip", &Vec::new(), 400),
+        ("a part", "gzip", &whole[..whole.len() / 2].to_vec(), 400),
+        ("damage", "gzip", &damaged, 400),
+        ("something behind it", "gzip", &[&whole[..], b"xxxxxxxxxxxxxxxxxxxxxxx"].concat(), 400),
+        ("another encoding", "br", &whole, 415),
+        ("two encodings", "gzip, gzip", &whole, 415),
+    ] {
+        let answer = post(encoding, body);
+        assert_eq!(answer.0, status, "{what}: {}", answer.1);
+        assert!(answer.1.contains("faultstring"), "{what}: {}", answer.1);
+        assert_eq!(answer.2.as_deref(), (status == 415).then_some("gzip"), "{what}");
+    }
+    assert_eq!(server.get("/healthz", None).0, 200);
+}
+
+#[test]
+fn answers_are_packed_for_those_who_offer_it() {
+    let server = start(&config());
+    let get = |offered: &str| {
+        let request = server.agent.get(server.url("/sites/team/_vti_bin/Lists.asmx?WSDL"));
+        let request = request.header("Authorization", basic(ANNA)).header("Accept-Encoding", offered);
+        let mut response = request.call().unwrap();
+        let encoding = response.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+        (encoding, response.body_mut().read_to_vec().unwrap())
+    };
+    let (encoding, plain) = get("identity");
+    assert!(encoding.is_none() && plain.starts_with(b"<?xml"));
+    let (encoding, answer) = get("gzip, deflate");
+    assert_eq!(encoding.as_deref(), Some("gzip"));
+    assert!(answer.len() < plain.len() / 4, "{} of {}", answer.len(), plain.len());
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&answer[..]).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == plain);
+}
+
+#[test]
+fn the_id_of_a_request_comes_back_where_it_is_wanted() {
+    let server = start(&config());
+    let id = "{C3E4A1B0-7A1F-4B35-9D0B-2B9C1F5F2D11}";
+    let long = "x".repeat(200);
+    for (id, wanted, credentials, echoed) in [
+        (id, "true", ANNA, Some(id)),
+        (id, "True", ANNA, Some(id)),
+        (id, "true", "anna:wrong", Some(id)),
+        (id, "false", ANNA, None),
+        (id, "", ANNA, None),
+        (&long, "true", ANNA, None),
+    ] {
+        let request = server.agent.get(server.url("/EWS/Exchange.asmx")).header("Authorization", basic(credentials));
+        let request = request.header("client-request-id", id).header("return-client-request-id", wanted);
+        let response = request.call().unwrap();
+        let returned = response.headers().get("client-request-id").map(|value| value.to_str().unwrap());
+        assert_eq!(returned, echoed, "{wanted}");
+    }
+}
+
 #[test]
 fn bad_input_does_not_take_it_down() {
     let server = start(&config());
@@ -231,6 +323,26 @@ fn too_many_requests_are_told_to_come_again() {
     let mut answer = [0; 12];
     slow.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 500");
+}
+
+#[test]
+fn silent_clients_do_not_delay_the_end() {
+    let server = start(&config());
+    let connect = |bytes: &str| {
+        let mut stream = TcpStream::connect(server.running.address()).unwrap();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream
+    };
+    let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n";
+    let mut idle = connect(&format!("{request}\r\n"));
+    idle.read_exact(&mut [0; 12]).unwrap();
+    let mut begun = connect(&format!("{request}\r\n"));
+    begun.read_exact(&mut [0; 12]).unwrap();
+    begun.write_all(request.as_bytes()).unwrap();
+    let _silent = [connect(""), connect(request), connect("PRI * HT")];
+    let started = std::time::Instant::now();
+    assert!(server.running.shutdown());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]

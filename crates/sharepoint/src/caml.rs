@@ -5,7 +5,7 @@
 
 mod eval;
 
-use model::limits;
+use model::{Time, limits};
 use xml::Node;
 
 use crate::{
@@ -16,8 +16,10 @@ use crate::{
 
 pub(crate) use eval::{Moment, SortCell, sort_cells};
 
-/// Conditions inside one another.
-const DEPTH_MAX: usize = 48;
+/// Conditions inside one another. Tools chain `Or` to the right, one level for every value.
+const DEPTH_MAX: usize = 256;
+/// Bounds of markup that may hold a query.
+pub(crate) const XML_LIMITS: xml::Limits = xml::Limits { depth_max: 64 + DEPTH_MAX, ..xml::Limits::DEFAULT };
 /// Values of an `In`.
 const VALUES_MAX: usize = 5_000;
 /// Days from today in a value.
@@ -133,21 +135,62 @@ pub(crate) enum ViewFields {
     Some(Vec<String>),
 }
 
-/// Finds the payload of a parameter: the element `name` inside it, or the parameter itself where its children stand
-/// in it at once. `None` where there is nothing inside.
+/// Elements of one name around one another, as several clients send them.
+const WRAPPERS_MAX: usize = 4;
+
+/// Finds the payload of a parameter: the element `name` inside it, in any case and however often it stands around
+/// itself, or the parameter itself where its children stand in it at once. `None` where there is nothing inside.
 pub(crate) fn payload<'a>(parameter: Option<Node<'a>>, name: &str) -> Option<Node<'a>> {
-    let parameter = parameter?;
-    if parameter.local() == name {
-        return Some(parameter);
+    let outer = parameter?;
+    let inner = unwrap(unwrap(outer, outer.local()), name);
+    let found = inner != outer || inner.local() == name || inner.children().next().is_some();
+    found.then_some(inner)
+}
+
+/// The innermost of the elements `name` that stand around one another in `outer`; `outer` itself where there are none.
+fn unwrap<'a>(outer: Node<'a>, name: &str) -> Node<'a> {
+    let mut node = outer;
+    for _ in 0..WRAPPERS_MAX {
+        let Some(inner) = node.children().find(|child| child.local().eq_ignore_ascii_case(name)) else { break };
+        node = inner;
     }
-    match parameter.child_local(name) {
-        // Some clients wrap twice.
-        Some(inner) => Some(inner.child_local(name).unwrap_or(inner)),
-        None => parameter.children().next().map(|_| parameter),
+    node
+}
+
+/// The payload of a parameter that chooses rows. What cannot be understood is refused: a client that asks for some rows
+/// must not get all of them.
+///
+/// # Errors
+/// [`Failure::Uncoded`] for text in place of markup.
+fn choosing<'a>(parameter: Option<Node<'a>>, name: &str) -> Result<Option<Node<'a>>, Failure> {
+    let found = payload(parameter, name);
+    if found.or(parameter).is_some_and(|node| !node.text().trim().is_empty()) {
+        return Err(Failure::uncoded(format!("The {name} is text and not markup.")));
     }
+    Ok(found)
+}
+
+/// The condition of a `contains` parameter, if there is one.
+///
+/// # Errors
+/// [`Failure::Uncoded`] for what cannot be read.
+pub(crate) fn contains(parameter: Option<Node<'_>>) -> Result<Option<Condition>, Failure> {
+    let given = choosing(parameter, "Contains")?.filter(|node| node.children().next().is_some());
+    given.map(Condition::parse_contains).transpose()
 }
 
 impl Query {
+    /// Reads a `query` parameter; `None` where it says nothing.
+    ///
+    /// # Errors
+    /// [`Failure::Uncoded`] for what CAML does not have, and past the bounds.
+    pub(crate) fn read(parameter: Option<Node<'_>>) -> Result<Option<Self>, Failure> {
+        // Some clients put the whole view around it.
+        let view = parameter.and_then(|outer| outer.children().find(|child| child.local() == "View"));
+        let query = choosing(view.or(parameter), "Query")?.map(Self::parse).transpose()?;
+        Ok(query.filter(|query| !query.is_empty()))
+    }
+
     /// Reads what stands inside `Query`.
     ///
     /// # Errors
@@ -168,7 +211,8 @@ impl Query {
                 }
                 "OrderBy" => order = order_keys(part)?,
                 "GroupBy" => parsed.order = order_keys(part)?,
-                _ => {}
+                "WithIndex" | "QueryOptions" | "ViewFields" | "RowLimit" => {}
+                other => return Err(Failure::uncoded(format!("A Query has no {other}."))),
             }
         }
         for key in order {
@@ -181,7 +225,7 @@ impl Query {
 
     /// Reads the markup of a view's query.
     pub(crate) fn parse_inner(markup: &str) -> Result<Self, Failure> {
-        let document = xml::Document::parse_fragment(markup, &xml::Limits::DEFAULT)
+        let document = xml::Document::parse_fragment(markup, &XML_LIMITS)
             .map_err(|error| Failure::uncoded(format!("The query cannot be read: {error}")))?;
         Self::parse(document.root())
     }
@@ -255,6 +299,13 @@ impl Condition {
         Ok(Self::Compare { field: field_of(node)?, how: How::Contains, value: value_of(node)? })
     }
 
+    /// A field is not before a time, to the second.
+    pub(crate) fn since(field: &str, time: Time) -> Self {
+        let (operand, kind) = (Operand::Text(time.to_string()), "datetime".to_owned());
+        let value = CamlValue { operand, kind, include_time: true };
+        Self::Compare { field: FieldRef::named(field), how: How::Geq, value }
+    }
+
     fn fields<'c>(&'c self, into: &mut Vec<&'c FieldRef>) {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(into)),
@@ -266,20 +317,32 @@ impl Condition {
 }
 
 fn conditions(parent: Node<'_>, budget: &mut usize, depth: usize) -> Result<Vec<Condition>, Failure> {
-    parent.children().map(|child| condition(child, budget, depth)).collect()
+    let mut all = Vec::new();
+    for child in parent.children() {
+        all.push(condition(child, budget, depth)?);
+    }
+    Ok(all)
 }
 
+/// Reads a condition. The frame of this function is kept small, since it stands on the stack once a level.
 fn condition(node: Node<'_>, budget: &mut usize, depth: usize) -> Result<Condition, Failure> {
     *budget = budget.checked_sub(1).ok_or_else(|| Failure::uncoded("The query has too many conditions."))?;
     if depth > DEPTH_MAX {
         return Err(Failure::uncoded("The query is nested too deeply."));
     }
+    match node.local() {
+        "And" => conditions(node, budget, depth + 1).map(Condition::And),
+        "Or" => conditions(node, budget, depth + 1).map(Condition::Or),
+        _ => comparison(node),
+    }
+}
+
+/// Reads a condition that has no others inside.
+fn comparison(node: Node<'_>) -> Result<Condition, Failure> {
     let compare = |how: How| -> Result<Condition, Failure> {
         Ok(Condition::Compare { field: field_of(node)?, how, value: value_of(node)? })
     };
     Ok(match node.local() {
-        "And" => Condition::And(conditions(node, budget, depth + 1)?),
-        "Or" => Condition::Or(conditions(node, budget, depth + 1)?),
         "Eq" => compare(How::Eq)?,
         "Neq" => compare(How::Neq)?,
         "Gt" => compare(How::Gt)?,
@@ -362,9 +425,8 @@ fn order_keys(node: Node<'_>) -> Result<Vec<OrderKey>, Failure> {
 pub(crate) fn view_fields(parameter: Option<Node<'_>>) -> Result<(ViewFields, crate::rows::Properties), Failure> {
     use crate::rows::Properties;
     let Some(outer) = parameter else { return Ok((ViewFields::Missing, Properties::None)) };
-    let inner = if outer.local() == "ViewFields" { Some(outer) } else { outer.child_local("ViewFields") };
-    let inner = inner.map(|inner| inner.child_local("ViewFields").unwrap_or(inner));
-    let source = inner.unwrap_or(outer);
+    let source = unwrap(outer, "ViewFields");
+    let inner = source != outer || outer.local() == "ViewFields";
     let (mut names, mut properties) = (Vec::new(), std::collections::BTreeSet::new());
     let mut meta_info = false;
     for child in source.children().filter(|child| child.local() == "FieldRef") {
@@ -390,7 +452,7 @@ pub(crate) fn view_fields(parameter: Option<Node<'_>>) -> Result<(ViewFields, cr
         (false, false) => Properties::Some(properties),
     };
     let asked = !names.is_empty() || properties != Properties::None;
-    let fields = match (asked, inner.is_some()) {
+    let fields = match (asked, inner) {
         (true, _) => ViewFields::Some(names),
         (false, true) => ViewFields::All,
         (false, false) => ViewFields::Missing,

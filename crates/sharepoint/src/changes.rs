@@ -59,18 +59,16 @@ impl ChangesAsk {
     /// [`Failure::Uncoded`] for what cannot be read.
     pub(crate) fn read(parameters: &ChangesParameters<'_>) -> Result<Self, Failure> {
         let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let query = caml::payload(parameters.query, "Query").map(Query::parse).transpose()?;
         let (view_fields, properties) = caml::view_fields(parameters.view_fields)?;
-        let contains = caml::payload(parameters.contains, "Contains").filter(|node| node.children().next().is_some());
         Ok(Self {
             view_name: given(parameters.view_name),
-            query: query.filter(|query| !query.is_empty()),
+            query: Query::read(parameters.query)?,
             view_fields,
             properties,
             row_limit: listing::row_limit(parameters.row_limit)?,
             options: QueryOptions::parse(parameters.query_options, Defaults::Changes),
             token: given(parameters.change_token),
-            contains: contains.map(Condition::parse_contains).transpose()?,
+            contains: caml::contains(parameters.contains)?,
         })
     }
 }
@@ -87,24 +85,10 @@ struct Answer {
     listing: Listing,
 }
 
-/// Writes the `listitems` element that answers a question about a list.
-///
-/// # Errors
-/// [`Failure`]; nothing useful was written then.
-pub(crate) async fn write_changes(
-    context: &Context<'_>,
-    list_name: &str,
-    ask: &ChangesAsk,
-    writer: &mut Writer,
-) -> Result<(), Failure> {
-    let depth = writer.depth();
-    begin_changes(context, list_name, ask, writer).await?.write_all(writer, depth).await
-}
-
 /// Writes the `listitems` element up to its rows, which are still to be written; the elements around them stay open.
 ///
 /// # Errors
-/// As [`write_changes`].
+/// [`Failure`]; nothing useful was written then.
 pub(crate) async fn begin_changes(
     context: &Context<'_>,
     list_name: &str,
@@ -112,7 +96,7 @@ pub(crate) async fn begin_changes(
     writer: &mut Writer,
 ) -> Result<RowStream, Failure> {
     let mut view = context.view().await?;
-    let list = context.list(&mut view, list_name).await?;
+    let mut list = context.list(&mut view, list_name).await?;
     let named = named_view(&list, ask)?;
     let shown = named.clone().or_else(|| listing::default_view(&list)).ok_or_else(Failure::no_list)?;
     let query = match (&ask.query, &named) {
@@ -124,8 +108,9 @@ pub(crate) async fn begin_changes(
         if ask.query.is_none() && ask.contains.is_some() { ask.contains.clone() } else { query.condition.clone() };
     let query = Query { condition, order: query.order };
     query.check(&list)?;
-    let fields = listing::row_fields(&list, &ask.view_fields, &shown, ask.options.mandatory_columns);
-    let series = ask.options.recurrence_order && fields.iter().any(|field| field.name == "RecurrenceData");
+    let mut fields = row_fields(&list, ask, &shown);
+    let recurrence = list.fields.iter().position(|field| field.name == "RecurrenceData");
+    let series = ask.options.recurrence_order && recurrence.is_some_and(|at| fields.contains(&at));
     let order = listing::effective_order(&list, &query.order, series);
     let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
     let moment = Moment {
@@ -142,6 +127,11 @@ pub(crate) async fn begin_changes(
         None => enumerate(context, &mut view, &list, ask, &filter, &order, limit, &moment).await?,
     };
     if ask.token.is_some() && !answer.invalid {
+        // What stands beside the changes must not be older than they are: a definition or a row from before would be
+        // taken for the present one.
+        view = context.view().await?;
+        list = context.list(&mut view, &list.guid().to_string()).await?;
+        fields = row_fields(&list, ask, &shown);
         add_extra_ids(&mut view, &list, &ask.options.extra_ids, &mut answer).await?;
         let items = &mut answer.listing.items;
         let mut keyed = Vec::with_capacity(items.len());
@@ -183,8 +173,12 @@ pub(crate) async fn begin_changes(
         write_change(writer, &mut view, change).await?;
     }
     writer.end();
-    let fields = row_stream::indexes(&list, &fields);
     Ok(RowStream::begin(writer, view, list, fields, style, answer.listing))
+}
+
+/// The indexes of the fields that rows are written with.
+fn row_fields(list: &List, ask: &ChangesAsk, shown: &ListView) -> Vec<usize> {
+    row_stream::indexes(list, &listing::row_fields(list, &ask.view_fields, shown, ask.options.mandatory_columns))
 }
 
 /// Writes the attributes of `listitems` and the namespaces of what is inside.
@@ -236,17 +230,16 @@ async fn enumerate(
     moment: &Moment<'_>,
 ) -> Result<Answer, Failure> {
     let after = ask.options.position.as_deref().map(Bookmark::parse).transpose()?;
-    // Every page returns the position of the first one, so that what changes meanwhile follows by token.
-    let since = after.as_ref().and_then(|bookmark| bookmark.since).unwrap_or_else(|| view.position());
-    let since = since.min(view.position());
+    // Every page returns the token of the first one, so that what changes meanwhile follows by token.
+    let first = context.site.list_token(list.guid(), view.position());
+    let token = match after.as_ref().and_then(|bookmark| bookmark.since) {
+        Some((position, at)) => ListToken { at: at.min(first.at), position: Some(position), ..first },
+        None => first,
+    };
+    let since = token.position.map(|position| (position, token.at));
     let mut page = listing::large_page(view, list, filter, order, after.as_ref(), limit, moment).await?;
-    page.next = page.next.map(|next| Bookmark { since: Some(since), ..next });
-    Ok(Answer {
-        token: Some(context.site.list_token(list.guid(), since)),
-        schema: true,
-        listing: page,
-        ..Answer::default()
-    })
+    page.next = page.next.map(|next| Bookmark { since, ..next });
+    Ok(Answer { token: Some(token), schema: true, listing: page, ..Answer::default() })
 }
 
 async fn since_token(

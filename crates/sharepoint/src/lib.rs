@@ -10,6 +10,7 @@ mod code;
 mod context;
 mod fields;
 mod files;
+mod list_draft;
 mod listing;
 mod names;
 mod ops;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use engine::{SyncScope, View};
-use model::{ItemId, Predicate, Seq, limits};
+use model::{ItemId, Predicate, Seq, Time, limits};
 
 use crate::{
     caml::{Condition, FieldRef, Moment, OrderKey, Query, SortCell, sort_cells},
@@ -65,13 +65,14 @@ impl Filter {
     }
 }
 
-/// Where a page ended. Clients send it back as it is: `Paged=TRUE&p_Title=tabc&p_ID=10&p_Since=99`.
+/// Where a page ended. Clients send it back as it is: `Paged=TRUE&p_Title=tabc&p_ID=10&p_Since=99,13300000000000`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Bookmark {
     /// The number of the last row. 0 before the first.
     pub(crate) number: u32,
-    /// The position of the list when its first page was read.
-    pub(crate) since: Option<Seq>,
+    /// The position of the list when its first page was read, and when that was: every page of a listing returns the
+    /// same token, which a store that was put back meanwhile then tells as one of a lost timeline.
+    pub(crate) since: Option<(Seq, Time)>,
     /// What the last row was sorted by, by field.
     pub(crate) keys: BTreeMap<String, String>,
 }
@@ -89,7 +90,12 @@ impl Bookmark {
             let bad = || Failure::uncoded("The paging position is not valid.");
             match name.strip_prefix("p_") {
                 Some("ID") => bookmark.number = value.trim().parse().map_err(|_| bad())?,
-                Some("Since") => bookmark.since = Some(Seq(value.trim().parse().map_err(|_| bad())?)),
+                Some("Since") => {
+                    let (position, at) = value.split_once(',').ok_or_else(bad)?;
+                    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| bad());
+                    let position = u64::try_from(number(position)?).map_err(|_| bad())?;
+                    bookmark.since = Some((Seq(position), Time(number(at)?)));
+                }
                 Some(field) => {
                     bookmark.keys.insert(field.to_owned(), value);
                 }
@@ -125,7 +131,7 @@ impl std::fmt::Display for Bookmark {
         }
         write!(f, "&p_ID={}", self.number)?;
         match self.since {
-            Some(since) => write!(f, "&p_Since={since}"),
+            Some((position, at)) => write!(f, "&p_Since={position},{}", at.0),
             None => Ok(()),
         }
     }
@@ -421,6 +427,7 @@ const CORE_FIELDS: &[&str] = &[
     "Modified",
     "FileLeafRef",
     "FileRef",
+    "ServerRedirected",
 ];
 
 /// The fields of an answer's rows, each once, those asked for first.

@@ -77,13 +77,25 @@ impl Names {
         Ok(names)
     }
 
-    /// All users of the site.
+    /// The users that somebody names by id or by login. Costs a read each; a login that nobody has costs reading all
+    /// users, since it may be a name shown.
     ///
     /// # Errors
-    /// As [`Self::all`].
-    pub(crate) async fn people(view: &mut View) -> Result<Self, EngineError> {
+    /// When the store fails; [`EngineError::TooLarge`] above [`NAMES_MAX`] users.
+    pub(crate) async fn of_users(
+        view: &mut View,
+        mut ids: BTreeSet<u32>,
+        logins: &[&str],
+    ) -> Result<Self, EngineError> {
         let mut names = Self::default();
-        names.load_people(view, None).await?;
+        for login in logins {
+            let Some(id) = view.user_by_login(account(login)).await? else {
+                names.load_people(view, None).await?;
+                return Ok(names);
+            };
+            ids.insert(id);
+        }
+        names.load_people(view, Some(&ids)).await?;
         Ok(names)
     }
 
@@ -95,7 +107,7 @@ impl Names {
     /// The id of the user with this login, mail address or name shown, in any case.
     pub(crate) fn person_id(&self, text: &str) -> Option<u32> {
         let same = |other: &str| other.eq_ignore_ascii_case(text);
-        let account = text.rsplit(['|', '\\']).next().unwrap_or(text);
+        let account = account(text);
         let by =
             |test: &dyn Fn(&Person) -> bool| self.people.iter().find(|(_, person)| test(person)).map(|(id, _)| *id);
         by(&|person| same(&person.login) || person.login.eq_ignore_ascii_case(account))
@@ -172,6 +184,11 @@ impl Names {
         self.lookups.insert(field.name.to_string(), names);
         Ok(())
     }
+}
+
+/// The login inside a claim (`i:0#.f|membership|ann@example.org`) or behind a domain.
+fn account(text: &str) -> &str {
+    text.rsplit(['|', '\\']).next().unwrap_or(text).trim()
 }
 
 /// The list that a lookup field looks into.

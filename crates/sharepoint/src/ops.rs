@@ -86,9 +86,9 @@ pub(crate) fn find(service: &str, name: &str) -> Option<&'static Operation> {
 }
 
 impl<'a> Request<'a> {
-    /// A parameter, by name whatever its namespace.
+    /// A parameter, by name in any case and whatever its namespace.
     pub(crate) fn parameter(&self, name: &str) -> Option<Node<'a>> {
-        self.node?.child_local(name)
+        self.node?.children().find(|node| node.local().eq_ignore_ascii_case(name))
     }
 
     /// The text of a parameter, trimmed; `None` where it is not there.

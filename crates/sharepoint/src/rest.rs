@@ -128,6 +128,7 @@ impl Ask<'_> {
             | Reply::Function(..)
             | Reply::Property(..)
             | Reply::Raw(..)
+            | Reply::Stream(..)
             | Reply::Changed(_)
             | Reply::Deleted => return Err(missing()),
         };

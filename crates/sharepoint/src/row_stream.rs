@@ -1,10 +1,14 @@
 //! The rows of an answer, written a page at a time, so that an answer of any size takes the memory of a page.
 
+use bytes::Bytes;
 use engine::View;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use model::{ItemId, limits};
 use xml::Writer;
 
 use crate::{
+    Body,
     code::Failure,
     fields::Field,
     listing::{Bookmark, Listing},
@@ -34,6 +38,8 @@ pub(crate) struct RowStream {
     fields: Vec<usize>,
     style: RowStyle,
     rest: Rest,
+    /// What a second `rs:data` holds.
+    second: Option<Listing>,
 }
 
 impl RowStream {
@@ -46,13 +52,13 @@ impl RowStream {
         style: RowStyle,
         listing: Listing,
     ) -> Self {
-        let (count, rest) = match (listing.all, listing.ids.is_empty()) {
-            (true, _) => (list.collection.row.items, Rest::All(None)),
-            (false, true) => (listing.items.len() as u64, Rest::Items(listing.items)),
-            (false, false) => (listing.ids.len() as u64, Rest::Ids(listing.ids, 0)),
-        };
-        begin_data(writer, count, listing.next.as_ref());
-        Self { view, list, fields, style, rest }
+        let rest = begin_rows(writer, &list, listing);
+        Self { view, list, fields, style, rest, second: None }
+    }
+
+    /// The same with a second `rs:data` behind the first.
+    pub(crate) fn with_second(self, listing: Listing) -> Self {
+        Self { second: Some(listing), ..self }
     }
 
     /// Writes some rows. False when there are no more; `rs:data` stays open.
@@ -60,6 +66,21 @@ impl RowStream {
     /// # Errors
     /// When the store fails or a row is damaged; the answer cannot be completed then.
     pub(crate) async fn write_some(&mut self, writer: &mut Writer) -> Result<bool, Failure> {
+        let more = self.write_chunk(writer).await?;
+        match self.second.take() {
+            Some(second) if !more => {
+                writer.end();
+                self.rest = begin_rows(writer, &self.list, second);
+                self.write_chunk(writer).await
+            }
+            second => {
+                self.second = second;
+                Ok(more)
+            }
+        }
+    }
+
+    async fn write_chunk(&mut self, writer: &mut Writer) -> Result<bool, Failure> {
         let (items, more) = match &mut self.rest {
             Rest::Items(items) => (std::mem::take(items), false),
             Rest::Ids(ids, at) => {
@@ -82,15 +103,40 @@ impl RowStream {
         Ok(more)
     }
 
-    /// Writes all rows, and closes what is open down to `depth`.
-    ///
-    /// # Errors
-    /// As [`Self::write_some`].
-    pub(crate) async fn write_all(mut self, writer: &mut Writer, depth: usize) -> Result<(), Failure> {
-        while self.write_some(writer).await? {}
-        close(writer, depth);
-        Ok(())
+    /// The body of an answer with more rows than are kept in memory. Where the store fails on the way the connection is cut,
+    /// so that the client never takes half an answer for a whole one.
+    pub(crate) fn stream(self, writer: Writer) -> Body {
+        let frames = futures_util::stream::unfold(Some((self, writer)), async |state| {
+            let (mut rows, mut writer) = state?;
+            let frame = |writer: &mut Writer| Ok(Frame::data(Bytes::from(writer.take())));
+            if writer.is_empty() {
+                match rows.write_some(&mut writer).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        close(&mut writer, 0);
+                        return Some((frame(&mut writer), None));
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "an answer broke off");
+                        return Some((Err(std::io::Error::other("the answer cannot be completed")), None));
+                    }
+                }
+            }
+            Some((frame(&mut writer), Some((rows, writer))))
+        });
+        StreamBody::new(frames).boxed_unsync()
     }
+}
+
+/// Opens `rs:data`; what is still to be written in it.
+fn begin_rows(writer: &mut Writer, list: &List, listing: Listing) -> Rest {
+    let (count, rest) = match (listing.all, listing.ids.is_empty()) {
+        (true, _) => (list.collection.row.items, Rest::All(None)),
+        (false, true) => (listing.items.len() as u64, Rest::Items(listing.items)),
+        (false, false) => (listing.ids.len() as u64, Rest::Ids(listing.ids, 0)),
+    };
+    begin_data(writer, count, listing.next.as_ref());
+    rest
 }
 
 /// Closes the open elements down to `depth`.
@@ -101,7 +147,7 @@ pub(crate) fn close(writer: &mut Writer, depth: usize) {
 }
 
 /// Opens `rs:data`.
-pub(crate) fn begin_data(writer: &mut Writer, count: u64, next: Option<&Bookmark>) {
+fn begin_data(writer: &mut Writer, count: u64, next: Option<&Bookmark>) {
     writer.start("rs:data");
     writer.attribute_display("ItemCount", count);
     if let Some(next) = next {

@@ -3,20 +3,19 @@
 use bytes::Bytes;
 use engine::EngineError;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Full};
 use xml::{
-    Document, Limits, Node, Writer,
+    Document, Node, Writer,
     soap::{self, Envelope, EnvelopeStyle, Fault, FaultCode, SoapError, SoapVersion, XML_SCHEMA, XML_SCHEMA_INSTANCE},
 };
 
 use crate::{
     Body, Call, SharePoint, answer,
+    caml::XML_LIMITS,
     code::Failure,
     context::Context,
     ops::{self, Operation},
-    row_stream::{self, RowStream},
-    wsdl,
+    row_stream, wsdl,
 };
 
 /// The namespace of operations, their parameters and their answers.
@@ -41,7 +40,7 @@ pub(crate) async fn handle(adapter: &SharePoint, call: Call<'_>, request: Reques
     if *request.method() != Method::POST {
         return answer(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "Use POST.");
     }
-    let document = match Document::parse(request.body(), &Limits::DEFAULT) {
+    let document = match Document::parse(request.body(), &XML_LIMITS) {
         Ok(document) => document,
         Err(error) => {
             let failure = Failure::Client(format!("Server was unable to read request. {error}"));
@@ -116,34 +115,10 @@ async fn run(
     if let Some(mut rows) = rows
         && rows.write_some(&mut writer).await?
     {
-        return Ok(stream(rows, writer));
+        return Ok(rows.stream(writer));
     }
     row_stream::close(&mut writer, 0);
     Ok(Full::new(Bytes::from(writer.into_bytes())).map_err(|never| match never {}).boxed_unsync())
-}
-
-/// The body of an answer with more rows than are kept in memory. Where the store fails on the way the connection is cut,
-/// so that the client never takes half an answer for a whole one.
-fn stream(rows: RowStream, writer: Writer) -> Body {
-    let frames = futures_util::stream::unfold(Some((rows, writer)), async |state| {
-        let (mut rows, mut writer) = state?;
-        let frame = |writer: &mut Writer| Ok(Frame::data(Bytes::from(writer.take())));
-        if writer.is_empty() {
-            match rows.write_some(&mut writer).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    row_stream::close(&mut writer, 0);
-                    return Some((frame(&mut writer), None));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an answer broke off");
-                    return Some((Err(std::io::Error::other("the answer cannot be completed")), None));
-                }
-            }
-        }
-        Some((frame(&mut writer), Some((rows, writer))))
-    });
-    StreamBody::new(frames).boxed_unsync()
 }
 
 /// The SOAP version that the media type tells, for requests that cannot be read.

@@ -1,7 +1,9 @@
 //! Writing rows: from the names and texts that clients send to drafts of the engine. SOAP and REST share this.
 
+use std::collections::BTreeSet;
+
 use engine::{EngineError, View};
-use model::{Bag, ItemFlags, ItemId, PropertyKey, Value};
+use model::{Bag, ItemFlags, ItemId, PropertyKey, Value, limits};
 use xml::encode_name;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     fields::{Field, is_name},
     names::Names,
     paths,
-    rows::{ITEM_FOLDER, Item, META_INFO_PREFIX},
+    rows::{ITEM_FOLDER, Item, META_INFO_PREFIX, Row},
     schema::List,
     value::{self, Reading},
 };
@@ -113,16 +115,25 @@ impl Edit {
     }
 }
 
-/// The names of users that some texts need, read only where one of them is not an id.
+/// The users that some texts name.
 ///
 /// # Errors
 /// When the store fails.
 pub(crate) async fn names_for(view: &mut View, list: &List, writes: &[FieldWrite]) -> Result<Names, Failure> {
-    let by_name = writes.iter().any(|write| {
-        let user = |field: &Field| field.kind.is_user();
-        list.field(&write.name).is_some_and(user) && !write.text.trim_start().starts_with(|c: char| c.is_ascii_digit())
-    });
-    if by_name { Ok(Names::people(view).await?) } else { Ok(Names::default()) }
+    let (mut ids, mut logins) = (BTreeSet::new(), Vec::new());
+    for write in writes.iter().filter(|write| list.field(&write.name).is_some_and(|field| field.kind.is_user())) {
+        let mut after_id = false;
+        for part in write.text.split(";#").map(str::trim).take(value::MEMBERS_MAX) {
+            match part.parse::<u32>() {
+                Ok(id) => _ = ids.insert(id),
+                // What follows an id is its name, what follows -1 is a login.
+                Err(_) if part.is_empty() || part == "-1" || after_id => {}
+                Err(_) => logins.push(part),
+            }
+            after_id = part.parse::<u32>().is_ok();
+        }
+    }
+    Ok(Names::of_users(view, ids, &logins).await?)
 }
 
 /// Adds a row. `folder` is where, a path inside the list.
@@ -170,6 +181,7 @@ pub(crate) async fn create(
 /// [`Failure`]; nothing was written.
 pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit: &Edit) -> Result<Item, Failure> {
     check_writable(list)?;
+    let folder = if edit.rename.is_some() { item_folder(context, list, number).await? } else { None };
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
     let row = context
@@ -197,13 +209,65 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
         let exceptions = calendar::exceptions(&mut context.view().await?, list, number).await?;
         delete_all(context, &exceptions).await?;
     }
-    Ok(Item::from(row))
+    let row = Item::from(row);
+    if let Some(old) = folder {
+        let path = Row::new(list, &row)?.path();
+        for (id, directory) in items_inside(&mut context.view().await?, list, &old.path).await? {
+            let rest = paths::below(&directory, &old.path).unwrap_or_default();
+            let directory = Value::text(paths::join(&path, rest));
+            let change =
+                |draft: &mut engine::RowDraft| draft.bag.set(PropertyKey::field(ITEM_FOLDER), directory.clone());
+            match context.site.update_row(id, None, &change).await {
+                Ok(_) | Err(EngineError::NoItem(_)) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The folder of a list that holds items without paths of their own, if this row is one: the engine knows nothing of
+/// what is inside.
+async fn item_folder(context: &Context<'_>, list: &List, number: u32) -> Result<Option<ItemFolder>, Failure> {
+    if list.template.is_library() {
+        return Ok(None);
+    }
+    let found = context.view().await?.items(&[ItemId::in_list(list.id(), number)]).await?.pop().flatten();
+    let Some(item) = found.map(Item::from).filter(|item| item.flags.has(ItemFlags::FOLDER)) else { return Ok(None) };
+    let path = Row::new(list, &item)?.path();
+    Ok(Some(ItemFolder { item, path }))
+}
+
+/// A folder of items.
+struct ItemFolder {
+    item: Item,
+    path: String,
+}
+
+/// The items in a folder of a list and below, each with its folder. Reads the list once.
+async fn items_inside(view: &mut View, list: &List, folder: &str) -> Result<Vec<(ItemId, String)>, Failure> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = view.rows(list.id(), after, limits::PAGE_ROWS_MAX).await?;
+        after = page.rows.last().map(|row| row.item);
+        let more = page.more;
+        for item in page.rows.into_iter().map(Item::from) {
+            let row = Row::new(list, &item)?;
+            let directory = row.directory();
+            if !row.is_folder() && paths::below(&directory, folder).is_some() {
+                found.push((item.id, directory));
+            }
+        }
+        if !more {
+            return Ok(found);
+        }
+    }
 }
 
 /// Deletes a row; a folder with what lies in it, a series with its exceptions.
 ///
 /// # Errors
-/// [`Failure`]; nothing was written, save that exceptions of the series may be gone.
+/// [`Failure`]; nothing was written, save that what goes along (exceptions, items of a folder) may be gone in part.
 pub(crate) async fn remove(
     context: &Context<'_>,
     list: &List,
@@ -215,6 +279,15 @@ pub(crate) async fn remove(
         calendar::TEMPLATE => calendar::exceptions(&mut context.view().await?, list, number).await?,
         _ => Vec::new(),
     };
+    if let Some(folder) = item_folder(context, list, number).await? {
+        let row = Row::new(list, &folder.item)?;
+        if version.is_some_and(|version| version != row.version()) {
+            return Err(EngineError::Stale { item: folder.item.id, current: folder.item.seq }.into());
+        }
+        let inside = items_inside(&mut context.view().await?, list, &folder.path).await?;
+        let inside: Vec<ItemId> = inside.into_iter().map(|(id, _)| id).collect();
+        delete_all(context, &inside).await?;
+    }
     context.site.delete_row(ItemId::in_list(list.id(), number), version).await?;
     delete_all(context, &exceptions).await
 }
@@ -240,7 +313,7 @@ pub(crate) fn leaf(text: &str) -> Result<String, Failure> {
     const FORBIDDEN: &[char] = &['/', '\\', '"', '*', ':', '<', '>', '?', '|', '#', '%', '\t', '\n', '\r', '\0'];
     let text = text.trim();
     let bad = text.is_empty() || text == "." || text == ".." || text.contains(FORBIDDEN);
-    if bad || text.chars().count() > model::limits::NAME_CHARS_MAX {
+    if bad || text.chars().count() > limits::NAME_CHARS_MAX {
         return Err(Failure::bad_value("The name of a file or folder is not valid."));
     }
     Ok(text.to_owned())

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Members of a value of several.
-const MEMBERS_MAX: usize = 10_000;
+pub(crate) const MEMBERS_MAX: usize = 10_000;
 /// Characters of a line of text.
 const TEXT_CHARS_MAX: usize = 255;
 
@@ -106,7 +106,8 @@ fn first_id(text: &str) -> Option<i32> {
 /// A user by id, by `id;#name`, or by login, mail address or name (`-1;#login` too).
 fn user(text: &str, names: &Names) -> Option<i32> {
     let login = text.strip_prefix("-1;#").unwrap_or(text);
-    first_id(text).or_else(|| names.person_id(login.trim()).map(u32::cast_signed))
+    let known = |id: &i32| names.person_by_id(id.unsigned_abs()).is_some();
+    first_id(text).filter(known).or_else(|| names.person_id(login.trim()).map(u32::cast_signed))
 }
 
 /// The members of `1;#A;#2;#B`, `1;#;#2;#` or `;#1;#2;#`: where a number is followed by something that is none, the

@@ -1,10 +1,11 @@
 //! Guards and writes of one commit, inside the transaction of its group.
 
 mod items;
+mod removal;
 mod trim;
 
 use bytes::Bytes;
-use model::{CollectionId, ItemId, RootId, Seq};
+use model::{CollectionId, ItemId, Seq};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use store::{CollectionRef, Commit, Guard, NameTarget, NewItem, Receipt, StoreError, Write, WriteReceipt};
 
@@ -14,6 +15,8 @@ use crate::{
     receipt,
     rows::{minute, root_kind_number},
 };
+
+pub(crate) use removal::{drop_root, unfinished_removals};
 
 /// A conflict that no guard of the caller names.
 const CONFLICT: StoreError = StoreError::Conflict { guard: usize::MAX };
@@ -69,25 +72,27 @@ impl Applier<'_> {
             self.done.push(receipt);
         }
         let epoch = epoch.cast_signed();
-        if epoch_before != Some(epoch) {
+        // What takes no position leaves no trace in the history: trimming an idle root writes nothing.
+        let is_history = epoch_before.is_none() || self.last_seq != first_seq;
+        if is_history && epoch_before != Some(epoch) {
             self.execute(
                 "INSERT INTO epoch(root_id, ordinal, epoch, first_seq, at) SELECT ?1,
                    COALESCE((SELECT MAX(ordinal) FROM epoch WHERE root_id = ?1), 0) + 1, ?2, ?3, ?4",
                 params![self.root, epoch, first_seq.to_i64(), self.commit.at.0],
             )?;
         }
-        if self.last_seq != first_seq || epoch_before != Some(epoch) {
+        if is_history {
             self.execute(
                 "UPDATE root SET last_seq = ?2, epoch = ?3 WHERE root_id = ?1",
                 params![self.root, self.last_seq.to_i64(), epoch],
             )?;
+            // Where the clock went back, the minute stays the highest so far.
+            self.execute(
+                "INSERT OR IGNORE INTO tick(root_id, minute, seq) SELECT ?1,
+                   MAX(?2, COALESCE((SELECT MAX(minute) FROM tick WHERE root_id = ?1), ?2)), ?3",
+                params![self.root, minute(self.commit.at), first_seq.to_i64()],
+            )?;
         }
-        // Where the clock went back, the minute stays the highest so far.
-        self.execute(
-            "INSERT OR IGNORE INTO tick(root_id, minute, seq) SELECT ?1,
-               MAX(?2, COALESCE((SELECT MAX(minute) FROM tick WHERE root_id = ?1), ?2)), ?3",
-            params![self.root, minute(self.commit.at), first_seq.to_i64()],
-        )?;
         let receipt = Receipt { last_seq: self.last_seq, writes: std::mem::take(&mut self.done) };
         if let Some(operation) = self.commit.operation {
             self.execute(
@@ -101,7 +106,7 @@ impl Applier<'_> {
     /// Reads the root's position, or creates the root. Returns the epoch that wrote last.
     fn begin(&mut self) -> Result<Option<i64>, Failure> {
         let found: Option<(i64, i64)> =
-            self.one("SELECT last_seq, epoch FROM root WHERE root_id = ?1", [self.root], |row| {
+            self.one("SELECT last_seq, epoch FROM root WHERE root_id = ?1 AND kind >= 0", [self.root], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         match (found, self.commit.create_root) {
@@ -112,6 +117,8 @@ impl Applier<'_> {
             }
             (None, None) => Err(StoreError::NoRoot(self.commit.root).into()),
             (None, Some((kind, guid))) => {
+                // Should one of that id be on its way out, it goes first.
+                while drop_root(self.connection, self.commit.root)? {}
                 self.execute(
                     "INSERT INTO root(root_id, kind, guid, last_seq, purged_seq, epoch) VALUES(?1, ?2, ?3, 0, 0, 0)",
                     params![self.root, root_kind_number(kind), guid.0],
@@ -137,6 +144,10 @@ impl Applier<'_> {
             )?,
             Guard::CollectionAt(collection, seq) => self.exists(
                 "SELECT 1 FROM collection WHERE root_id = ?1 AND collection_id = ?2 AND seq = ?3",
+                params![self.root, collection.to_i64(), seq.to_i64()],
+            )?,
+            Guard::CollectionItemsAt(collection, seq) => self.exists(
+                "SELECT 1 FROM collection WHERE root_id = ?1 AND collection_id = ?2 AND items_seq = ?3",
                 params![self.root, collection.to_i64(), seq.to_i64()],
             )?,
             Guard::CollectionExists(collection) => self.has_collection(*collection)?,
@@ -343,33 +354,3 @@ impl Applier<'_> {
         Ok(rows)
     }
 }
-
-/// Removes a root and everything in it, if it is there. Its files go after the usual time of grace.
-pub(crate) fn drop_root(connection: &Connection, root: RootId) -> Result<(), Failure> {
-    let key = [root.to_i64()];
-    connection.execute(
-        "UPDATE blob_ref SET refs = 0, freed_at = (SELECT MAX(minute) FROM tick WHERE root_id = ?1) * ?2
-           WHERE root_id = ?1 AND refs > 0",
-        params![root.to_i64(), 60 * model::Time::SECOND],
-    )?;
-    for table in ROOT_TABLES {
-        connection.prepare_cached(&format!("DELETE FROM {table} WHERE root_id = ?1"))?.execute(key)?;
-    }
-    Ok(())
-}
-
-/// The tables of a shard in which a root has rows; [`drop_root`] leaves `blob_ref` to those who remove the files.
-const ROOT_TABLES: [&str; 12] = [
-    "root",
-    "epoch",
-    "tick",
-    "collection",
-    "collection_bag",
-    "span",
-    "item",
-    "item_bag",
-    "tombstone",
-    "item_part",
-    "name",
-    "operation",
-];

@@ -240,6 +240,10 @@ fn prepare(directory: &Path, options: &Options, control: &Control, blobs: &Blobs
     for number in 0..control.shards() {
         let connection = schema::connect(&shard_path(directory, number), options.synchronous, Use::Write)?;
         schema::upgrade(&connection, SHARD_STEPS)?;
+        if let Err(failure) = finish_removals(&connection) {
+            let error = StoreError::from(failure);
+            tracing::warn!(%error, number, "what is left of a removed root could not be removed");
+        }
         shards.push(connection);
     }
     if options.synchronous == Synchronous::Full {
@@ -253,6 +257,21 @@ fn prepare(directory: &Path, options: &Options, control: &Control, blobs: &Blobs
     }
     control.set_meta(OPEN, 1)?;
     control.set_meta(EPOCH, options.epoch.cast_signed())?;
+    Ok(())
+}
+
+/// Removes what is left of roots whose removal was cut off.
+fn finish_removals(shard: &Connection) -> Result<(), Failure> {
+    for root in apply::unfinished_removals(shard)? {
+        loop {
+            let transaction = shard.unchecked_transaction()?;
+            let more = apply::drop_root(&transaction, root)?;
+            transaction.commit()?;
+            if !more {
+                break;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -304,8 +323,12 @@ impl Store for SqliteStore {
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
         let Some(shard) = self.shard_of(root)? else { return Ok(()) };
-        let waiting = shard.writer.send(Job::DropRoot(root))?;
-        written(waiting).await.map(|_| ())
+        loop {
+            let waiting = shard.writer.send(Job::DropRoot(root))?;
+            if written(waiting).await?.write(0).rows == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 

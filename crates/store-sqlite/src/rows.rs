@@ -44,7 +44,7 @@ fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
     Ok(bytes.unwrap_or_default().into())
 }
 
-/// `root_id, kind, guid, last_seq, purged_seq`.
+/// `root_id, kind, guid, last_seq, purged_seq, epoch`.
 pub(crate) fn root(row: &Row<'_>) -> rusqlite::Result<RootRow> {
     let kind: u32 = row.get(1)?;
     let kinds = [RootKind::Control, RootKind::Mailbox, RootKind::Site];
@@ -54,6 +54,7 @@ pub(crate) fn root(row: &Row<'_>) -> rusqlite::Result<RootRow> {
         guid: Guid(row.get(2)?),
         last_seq: seq(row, 3)?,
         purged_seq: seq(row, 4)?,
+        epoch: row.get::<_, i64>(5)?.cast_unsigned(),
     })
 }
 
@@ -93,9 +94,9 @@ pub(crate) fn item_with_bag(row: &Row<'_>) -> rusqlite::Result<ItemRow> {
     Ok(ItemRow { bag: bytes(row, 6)?, ..item_hot(row)? })
 }
 
-/// `item_id, seq, created_seq, flags, kind, at, moved_collection, moved_item, note`.
-pub(crate) fn tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
-    let kind: u32 = row.get(4)?;
+/// The kind of tombstone in a column.
+pub(crate) fn tombstone_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<TombstoneKind> {
+    let kind: u32 = row.get(column)?;
     let kinds = [
         TombstoneKind::Deleted,
         TombstoneKind::Moved,
@@ -104,6 +105,11 @@ pub(crate) fn tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
         TombstoneKind::Restored,
         TombstoneKind::SystemUpdated,
     ];
+    kinds.into_iter().find(|have| tombstone_kind_number(*have) == kind).ok_or_else(|| unknown(column))
+}
+
+/// `item_id, seq, created_seq, flags, kind, at, moved_collection, moved_item, note`.
+pub(crate) fn tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
     let to_collection = row.get::<_, Option<i64>>(6)?.map(CollectionId::from_i64);
     let to_item = row.get::<_, Option<i64>>(7)?.map(ItemId::from_i64);
     Ok(Tombstone {
@@ -111,7 +117,7 @@ pub(crate) fn tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
         seq: seq(row, 1)?,
         created_seq: seq(row, 2)?,
         flags: ItemFlags(row.get(3)?),
-        kind: kinds.into_iter().find(|have| tombstone_kind_number(*have) == kind).ok_or_else(|| unknown(4))?,
+        kind: tombstone_kind(row, 4)?,
         at: Time(row.get(5)?),
         moved_to: to_collection.zip(to_item),
         note: bytes(row, 8)?,

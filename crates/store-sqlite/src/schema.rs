@@ -25,6 +25,8 @@ CREATE TABLE root_shard(root_id INTEGER PRIMARY KEY, shard INTEGER NOT NULL) STR
 "];
 
 /// The steps that make a shard file.
+///
+/// A negative kind of a root says that it is being removed: it is not there any more.
 pub(crate) const SHARD_STEPS: &[&str] = &["
 CREATE TABLE root(root_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, guid BLOB NOT NULL, last_seq INTEGER NOT NULL,
   purged_seq INTEGER NOT NULL, epoch INTEGER NOT NULL) STRICT;

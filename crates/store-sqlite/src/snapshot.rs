@@ -24,7 +24,7 @@ pub(crate) struct SqliteSnapshot {
     counters: Arc<Counters>,
 }
 
-const ROOT: &str = "SELECT root_id, kind, guid, last_seq, purged_seq FROM root WHERE root_id = ?1";
+const ROOT: &str = "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root WHERE root_id = ?1 AND kind >= 0";
 const COLLECTIONS: &str = "SELECT collection_id, parent_id, seq, created_seq, items_seq, purged_seq, items, unread,
     associated, last_number, (SELECT bag FROM collection_bag b WHERE b.root_id = c.root_id
     AND b.collection_id = c.collection_id) FROM collection c";
@@ -104,7 +104,8 @@ pub(crate) fn roots(
 ) -> Result<Vec<RootRow>, Failure> {
     let reader = readers.take()?;
     let mut statement = reader.prepare_cached(
-        "SELECT root_id, kind, guid, last_seq, purged_seq FROM root WHERE root_id > ?1 ORDER BY root_id LIMIT ?2",
+        "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root
+           WHERE root_id > ?1 AND kind >= 0 ORDER BY root_id LIMIT ?2",
     )?;
     let after = after.map_or(-1, |root| bound(root.0));
     read_all(counters, &mut statement, params![after, and_one(limit)], rows::root)

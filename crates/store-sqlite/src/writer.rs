@@ -14,7 +14,7 @@ use std::{
 
 use model::{RootId, Seq, Time};
 use rusqlite::{Connection, hooks::Wal, params};
-use store::{Commit, Receipt, StoreError};
+use store::{Commit, Receipt, StoreError, WriteReceipt};
 
 use crate::{
     OpenError, Synchronous,
@@ -47,7 +47,7 @@ pub(crate) type Outcome = Result<Receipt, StoreError>;
 pub(crate) enum Job {
     /// A commit, with the hashes of its parts that lie in files.
     Commit(Commit, Vec<Hash>),
-    /// The removal of a root.
+    /// One step of the removal of a root. The receipt of its one write has a row where there is more to do.
     DropRoot(RootId),
 }
 
@@ -233,8 +233,9 @@ impl Setting {
                 apply::apply(connection, &self.blobs, self.epoch, commit, hashes, self.blob_threshold_bytes)
             }
             Job::DropRoot(root) => {
-                apply::drop_root(connection, *root)?;
-                Ok(Receipt { last_seq: Seq::ZERO, writes: Vec::new() })
+                let more = apply::drop_root(connection, *root)?;
+                let done = WriteReceipt { rows: u64::from(more), ..WriteReceipt::default() };
+                Ok(Receipt { last_seq: Seq::ZERO, writes: vec![done] })
             }
         }
     }

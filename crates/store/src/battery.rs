@@ -90,6 +90,7 @@ macro_rules! battery {
                 names::a_name_leads_to_its_latest_target,
                 names::names_are_paged_in_order,
                 names::targets_may_be_created_in_the_same_commit,
+                items::what_comes_back_loses_its_tombstones,
                 parts::copies_and_moves_keep_parts,
                 parts::equal_parts_live_as_long_as_one_needs_them,
                 parts::large_parts_come_back_whole,

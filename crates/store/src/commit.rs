@@ -60,6 +60,8 @@ pub enum Guard {
     ItemIn(ItemId, CollectionId),
     /// The collection is there and its own latest change is at this position.
     CollectionAt(CollectionId, Seq),
+    /// The collection is there and the latest change of itself or of any of its items is at this position.
+    CollectionItemsAt(CollectionId, Seq),
     /// The collection is there.
     CollectionExists(CollectionId),
     /// The collection is there and holds no collection and no item.
@@ -93,7 +95,12 @@ pub enum NewItemId {
     /// [`ItemId::in_list`] with the collection's next number, which is never given again (lists).
     Numbered,
     /// This id: an item that comes back. Where it is taken the commit conflicts (with `guard` = `usize::MAX`). A number
-    /// of the target list above its last one becomes the last one, so that it is not given again.
+    /// of the target list above its last one becomes the last one, so that it is not given again. The tombstones that
+    /// say of this id that it went from the target collection go in the same commit, and the item takes their earliest
+    /// `created_seq`: whoever may have known it still sees that. Marks stay. Costs the tombstones of the collection.
+    ///
+    /// That it was away meanwhile cannot be seen any more. So this is for lists, whose readers take rows as they are; in
+    /// a mailbox an item that comes back gets a new id.
     Given(ItemId),
 }
 
@@ -241,7 +248,9 @@ pub enum Write {
         name: Bytes,
     },
     /// Removes up to `rows_max` tombstones (and ended spans) older than `before`, in order of position, and moves
-    /// `purged_seq` of the collections (and of the root, for spans) to the highest one removed. Takes no position.
+    /// `purged_seq` of the collections (and of the root, for spans) to the highest one removed. Removes also the epochs
+    /// that were over before `before`, which do not count as rows: all before the last one that began earlier. Takes no
+    /// position.
     TrimTombstones {
         /// Those that went before this time.
         before: Time,

@@ -8,7 +8,7 @@
 //! `seq` is a counter of the root, taken inside the writing transaction while the root's row is locked, so positions
 //! become visible in order. Each [`Write`] that changes something visible takes one position. Every item stands once,
 //! at the position of its latest change (`seq`); `created_seq` never moves while the item stays in its scope and
-//! collection; `content_seq` is the latest position at which more than the read flag changed.
+//! collection, nor when it comes back under its old id; `content_seq` is the latest position at which more than the read flag changed.
 
 mod commit;
 mod error;

@@ -77,20 +77,25 @@ impl MemoryStore {
 
 /// Does a commit wholly or not at all.
 fn write_to(state: &mut RootState, epoch: u64, commit: Commit) -> Result<Receipt, StoreError> {
-    let (before, at, operation) = (state.root.clone(), commit.at, commit.operation);
+    let (before, epochs, at, operation) = (state.root.clone(), state.epochs.clone(), commit.at, commit.operation);
     let receipt = match write::apply(state, commit) {
         Ok(receipt) => receipt,
         Err(error) => {
             state.roll_back();
-            state.root = before;
+            (state.root, state.epochs) = (before, epochs);
             return Err(error);
         }
     };
     state.settle();
-    if state.epochs.last().is_none_or(|last| last.epoch != epoch) {
+    // What takes no position leaves no trace in the history.
+    let is_history = state.epochs.is_empty() || state.root.last_seq != before.last_seq;
+    if is_history && state.epochs.last().is_none_or(|last| last.epoch != epoch) {
         state.epochs.push(Epoch { epoch, first_seq: before.last_seq, at });
+        state.root.epoch = epoch;
     }
-    state.minutes.entry(state::minute(at)).or_insert(before.last_seq);
+    if is_history {
+        state.minutes.entry(state::minute(at)).or_insert(before.last_seq);
+    }
     if let Some(operation) = operation {
         state.operations.insert(operation, receipt.clone());
     }
@@ -155,6 +160,20 @@ mod tests {
         write(&copy, 5);
         let first = Epoch { epoch: 1, first_seq: Seq(0), at: Time(1) };
         assert_eq!(epochs(&store), [first]);
-        assert_eq!(epochs(&copy), [first, Epoch { epoch: 9, first_seq: Seq(2), at: Time(4) }]);
+        let second = Epoch { epoch: 9, first_seq: Seq(2), at: Time(4) };
+        assert_eq!(epochs(&copy), [first, second]);
+        let (root, trim) = (RootId(7), |before| Write::TrimTombstones { before: Time(before), rows_max: 9 });
+        let trim = |before| Commit { writes: vec![trim(before)], ..Commit::new(root, Time(6)) };
+        block_on(copy.commit(trim(4))).unwrap();
+        assert_eq!(epochs(&copy), [first, second]);
+        // A commit that fails trims nothing.
+        let fails = Write::DropCollection { collection: model::CollectionId(99) };
+        let Commit { mut writes, .. } = trim(5);
+        writes.push(fails);
+        block_on(copy.commit(Commit { writes, ..Commit::new(root, Time(6)) })).unwrap_err();
+        assert_eq!(epochs(&copy), [first, second]);
+        block_on(copy.commit(trim(5))).unwrap();
+        assert_eq!(epochs(&copy), [second]);
+        assert_eq!(block_on(copy.snapshot(root)).unwrap().root().epoch, 9);
     }
 }

@@ -25,6 +25,8 @@ pub struct RootRow {
     pub guid: Guid,
     /// The position of its latest write.
     pub last_seq: Seq,
+    /// The latest start that took a position of it: the last of [`crate::Snapshot::epochs`].
+    pub epoch: u64,
     /// Tokens of folders that were deleted at or before this position can no longer be served.
     pub purged_seq: Seq,
 }
@@ -34,7 +36,7 @@ pub struct RootRow {
 pub struct Epoch {
     /// Random, chosen when the store was started (opened while no other process had it open).
     pub epoch: u64,
-    /// The root's last position when this start first wrote to it (0 for a root it created).
+    /// The root's last position when this start first took one (0 for a root it created).
     pub first_seq: Seq,
     /// When that was.
     pub at: Time,
@@ -72,6 +74,16 @@ pub struct CollectionRow {
 pub struct Want {
     /// The property bag.
     pub bag: bool,
+}
+
+impl TombstoneKind {
+    /// Whether the item is gone from where it was, or the entry is a mark of an item that stands.
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Deleted | Self::Moved | Self::Rescoped => true,
+            Self::Renamed | Self::Restored | Self::SystemUpdated => false,
+        }
+    }
 }
 
 impl Want {

@@ -67,7 +67,8 @@ pub trait Snapshot: Send {
     /// The root.
     fn root(&self) -> &RootRow;
 
-    /// The stretches of its history, oldest first. One row a start that wrote to the root.
+    /// The stretches of its history, oldest first. One row a start that took a position, as far back as the retention
+    /// goes.
     async fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError>;
 
     /// The collection with this id.

@@ -10,6 +10,9 @@ pub const APPOINTMENT: [u8; 16] = [2, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 
 /// The property set of meetings, as it lies in a stream.
 pub const MEETING: [u8; 16] = [0x90, 0xda, 0xd8, 0x6e, 0x0b, 0x45, 0x1b, 0x10, 0x98, 0xda, 0, 0xaa, 0, 0x3f, 0x13, 5];
 
+/// The property set of names that anybody may use, as it lies in a stream.
+pub const PUBLIC_STRINGS: [u8; 16] = [0x29, 3, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+
 /// A stream under construction: properties in the order of the calls.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
@@ -36,6 +39,16 @@ impl Stream {
         self.bytes.extend(set);
         self.bytes.push(0);
         self.bytes.extend(lid.to_le_bytes());
+        self
+    }
+
+    fn called_head(mut self, kind: u16, set: [u8; 16], name: &str) -> Self {
+        self.named += 1;
+        let local = 0x8000 + self.named;
+        self = self.head(kind, local);
+        self.bytes.extend(set);
+        self.bytes.push(1);
+        self.bytes.extend(wide(name));
         self
     }
 
@@ -101,6 +114,20 @@ impl Stream {
     #[must_use]
     pub fn named_binary(self, set: [u8; 16], lid: u32, value: &[u8]) -> Self {
         self.named_head(0x102, set, lid).sized(value)
+    }
+
+    /// A string of a property set, by a name.
+    #[must_use]
+    pub fn called_text(self, set: [u8; 16], name: &str, value: &str) -> Self {
+        self.called_head(0x84b0, set, name).sized(&wide(value))
+    }
+
+    /// Several strings of a property set, by a name.
+    #[must_use]
+    pub fn called_texts(self, set: [u8; 16], name: &str, values: &[&str]) -> Self {
+        let count = u32::try_from(values.len()).unwrap();
+        let stream = self.called_head(0x101f, set, name).put(&count.to_le_bytes());
+        values.iter().fold(stream, |stream, value| stream.sized(&wide(value)))
     }
 
     /// "The recipients are the following", before the first [`Self::recipient`].

@@ -53,7 +53,9 @@ impl Writer {
         match self.chance.below(10) {
             0..=3 => self.here.push(number(&self.lists.create(&self.list, &fields))),
             4..=7 => {
-                if let Some(row) = self.chance.pick(&self.here) {
+                // What was made last is changed more often.
+                let latest = if self.chance.one_in(3) { self.here.last() } else { None };
+                if let Some(row) = latest.or_else(|| self.chance.pick(&self.here)) {
                     let changed = &fields[self.chance.below(2)..];
                     let outcome = &self.lists.update(&self.list, &method("Update", Some(*row), changed))[0];
                     assert_eq!(outcome.code, "0x00000000");
@@ -145,6 +147,7 @@ fn history(server: &TestServer, seed: u64) {
             match chance.below(10) {
                 // The answer is lost: the same token is sent again.
                 0 => drop(reader.clone().turn(Some(1 + chance.below(6)), false)),
+                1 if chance.one_in(2) => reader.mirror = ListMirror::default(),
                 1 => reader.mirror = stale[chance.below(stale.len())].clone(),
                 2 => stale.push(reader.mirror.clone()),
                 3 => {

@@ -6,7 +6,7 @@ use testkit::{
     ews::{Ews, distinguished, responses},
     schema::Checker,
     server::{ANNA, BERT, STORES, TestServer},
-    stream::{APPOINTMENT, MEETING, Stream},
+    stream::{APPOINTMENT, MEETING, PUBLIC_STRINGS, Stream},
     tree::{Reach, Tree, meaning},
 };
 use xml::Node;
@@ -101,8 +101,28 @@ fn messages() -> Vec<(&'static str, String)> {
         .file(0, "a.bin", &(0..=255).cycle().take(30_000).collect::<Vec<u8>>())
         .file(1, "empty.txt", b"")
         .embedded(2, "Inside", &inner);
+    let named = |class: &str| {
+        Stream::message(class, "Named")
+            .called_text(PUBLIC_STRINGS, "ours", "our value")
+            .called_texts(PUBLIC_STRINGS, "Keywords", &["Red", "Gr\u{fc}n", ""])
+            .text(0x3a06, "Given")
+            .text(0x3a11, "Surname")
+            .text(0x3a16, "Company")
+            .text(0x3a08, "+1 23")
+            .named_text(APPOINTMENT, 0x8208, "There")
+            .named_number(APPOINTMENT, 0x8205, 1)
+            .named_time(APPOINTMENT, 0x820d, 1_700_000_000)
+            .named_time(APPOINTMENT, 0x820e, 1_700_003_600)
+            .recipients_follow()
+            .attachments_follow()
+            .data()
+    };
+    let classes =
+        ["IPM.Note", "IPM.Contact", "IPM.Task", "IPM.Post", "IPM.Appointment", "IPM.DistList", "IPM.Activity"];
     let plain = Stream::message("IPM.Note", "").recipients_follow().attachments_follow();
-    vec![("plain", plain.data()), ("meeting", meeting.data()), ("rich", rich.data())]
+    let mut messages = vec![("plain", plain.data()), ("meeting", meeting.data()), ("rich", rich.data())];
+    messages.extend(classes.map(|class| (class, named(class))));
+    messages
 }
 
 #[test]
@@ -144,6 +164,12 @@ fn uploaded_exported_uploaded() {
         let rich = content(&anna, &ids[2].1, &mut checker);
         for held in ["Everything \u{1f600}", "High", "Private", "cleo@example.com", "Inside", "inner.txt", "a.bin"] {
             assert!(rich.contains(held), "{held} is not in {rich}");
+        }
+        for (name, id) in &ids[3..10] {
+            let content = content(&anna, id, &mut checker);
+            for held in ["our value", "Red", "Gr\u{fc}n"] {
+                assert!(content.contains(held), "{name}: {held} is not in {content}");
+            }
         }
         checker.finish();
     }

@@ -7,7 +7,7 @@ use mapi::entry_id;
 use model::{Attachment, AttachmentContent, Bag, ItemContent, PropertyKey, Time, Value, limits, names, tags};
 use sha2::{Digest as _, Sha256};
 
-use crate::{address::Mailbox, field, html, text, transfer};
+use crate::{address::Mailbox, calendar, field, html, text, transfer};
 
 /// Characters of a line that may stay unencoded, RFC 5322 2.1.1.
 const LINE_CHARS_MAX: usize = 998;
@@ -149,6 +149,16 @@ const SENDER: PersonKeys =
     [tags::SENDER_NAME, tags::SENDER_ADDRESS_TYPE, tags::SENDER_EMAIL_ADDRESS, tags::SENDER_SMTP_ADDRESS];
 const RECIPIENT: PersonKeys = [tags::DISPLAY_NAME, tags::ADDRESS_TYPE, tags::EMAIL_ADDRESS, tags::SMTP_ADDRESS];
 
+/// Whom an item comes from.
+pub(crate) fn author(bag: &Bag, context: &Render<'_>) -> Option<Mailbox> {
+    person(bag, AUTHOR, context).or_else(|| person(bag, SENDER, context))
+}
+
+/// The person of a recipient row.
+pub(crate) fn recipient(row: &Bag, context: &Render<'_>) -> Option<Mailbox> {
+    person(row, RECIPIENT, context)
+}
+
 fn person(bag: &Bag, [name, kind, email, smtp]: PersonKeys, context: &Render<'_>) -> Option<Mailbox> {
     let text = |key| bag.text(key).map(str::trim).filter(|text| !text.is_empty());
     let address = match (text(&smtp), text(&email)) {
@@ -196,6 +206,16 @@ fn date(time: Time) -> String {
     )
 }
 
+/// The forms of one body, of which a reader picks one.
+struct Bodies<'a> {
+    text: Option<&'a str>,
+    html: Option<&'a str>,
+    /// Method and object of a meeting.
+    event: Option<(&'static str, String)>,
+    /// What the HTML shows.
+    inline: Vec<&'a Attachment>,
+}
+
 /// Writes the parts of one message.
 struct Writer<'a> {
     out: Vec<u8>,
@@ -219,12 +239,15 @@ impl Writer<'_> {
             .iter()
             .filter(|attachment| self.is_writable(attachment))
             .partition(|attachment| html.is_some() && is_inline(attachment));
+        let method = bag.text(&tags::MESSAGE_CLASS).and_then(calendar::method);
+        let event = method.zip(calendar::render(item, self.context));
+        let bodies = Bodies { text, html: html.as_deref(), event, inline };
         if listed.is_empty() {
-            return self.bodies(text, html.as_deref(), &inline);
+            return self.bodies(&bodies);
         }
         let boundary = self.open("multipart/mixed", &[]);
         self.delimit(&boundary);
-        self.bodies(text, html.as_deref(), &inline);
+        self.bodies(&bodies);
         for attachment in listed {
             self.delimit(&boundary);
             self.attachment(attachment);
@@ -232,28 +255,35 @@ impl Writer<'_> {
         self.close(&boundary);
     }
 
-    fn bodies(&mut self, text: Option<&str>, html: Option<&str>, inline: &[&Attachment]) {
-        match (text, html) {
-            (text, None) => self.text("text/plain", text.unwrap_or_default()),
-            (None, Some(html)) => self.html(html, inline),
-            (Some(text), Some(html)) => {
-                let boundary = self.open("multipart/alternative", &[]);
-                self.delimit(&boundary);
-                self.text("text/plain", text);
-                self.delimit(&boundary);
-                self.html(html, inline);
-                self.close(&boundary);
-            }
+    fn bodies(&mut self, bodies: &Bodies<'_>) {
+        match (bodies.text, bodies.html, &bodies.event) {
+            (text, None, None) => return self.text("text/plain", &[], text.unwrap_or_default()),
+            (None, Some(html), None) => return self.html(html, &bodies.inline),
+            (Some(_), Some(_), None) | (_, _, Some(_)) => {}
         }
+        let boundary = self.open("multipart/alternative", &[]);
+        if bodies.text.is_some() || bodies.html.is_none() {
+            self.delimit(&boundary);
+            self.text("text/plain", &[], bodies.text.unwrap_or_default());
+        }
+        if let Some(html) = bodies.html {
+            self.delimit(&boundary);
+            self.html(html, &bodies.inline);
+        }
+        if let Some((method, event)) = &bodies.event {
+            self.delimit(&boundary);
+            self.text("text/calendar", &[("method", method)], event);
+        }
+        self.close(&boundary);
     }
 
     fn html(&mut self, html: &str, inline: &[&Attachment]) {
         if inline.is_empty() {
-            return self.text("text/html", html);
+            return self.text("text/html", &[], html);
         }
         let boundary = self.open("multipart/related", &[("type", "text/html")]);
         self.delimit(&boundary);
-        self.text("text/html", html);
+        self.text("text/html", &[], html);
         for attachment in inline {
             self.delimit(&boundary);
             self.attachment(attachment);
@@ -261,13 +291,14 @@ impl Writer<'_> {
         self.close(&boundary);
     }
 
-    fn text(&mut self, media_type: &str, text: &str) {
+    fn text(&mut self, media_type: &str, parameters: &[(&str, &str)], text: &str) {
         let text = text::with_crlf(text);
         let lines = || text.as_bytes().split(|byte| *byte == b'\n');
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || b" \t\r\n".contains(&byte))
             && lines()
                 .all(|line| line.len() <= LINE_CHARS_MAX && !line.starts_with(b"From ") && !line.ends_with(b" \r"));
-        field::write_structured("Content-Type", media_type, &[("charset", "utf-8")], &mut self.out);
+        let parameters = [&[("charset", "utf-8")], parameters].concat();
+        field::write_structured("Content-Type", media_type, &parameters, &mut self.out);
         let high = text.bytes().filter(|byte| !byte.is_ascii()).count();
         if plain {
             self.out.extend(b"Content-Transfer-Encoding: 7bit\r\n\r\n");

@@ -531,3 +531,49 @@ fn check_same(written: &ItemContent, read: &ItemContent) -> Result<(), TestCaseE
     }
     Ok(())
 }
+
+/// A meeting message without its mail is written with its event.
+#[test]
+fn meeting_messages_without_their_mail() {
+    let context = Render { domain: "example.com" };
+    for (method, partstat, class) in [
+        ("REQUEST", "NEEDS-ACTION", "IPM.Schedule.Meeting.Request"),
+        ("CANCEL", "NEEDS-ACTION", "IPM.Schedule.Meeting.Canceled"),
+        ("REPLY", "ACCEPTED", "IPM.Schedule.Meeting.Resp.Pos"),
+        ("REPLY", "TENTATIVE", "IPM.Schedule.Meeting.Resp.Tent"),
+        ("REPLY", "DECLINED", "IPM.Schedule.Meeting.Resp.Neg"),
+    ] {
+        for body in ["\n\nLet us meet.\n", "Content-Type: text/html\n\n<p>Let us meet.</p>\n", "\n\n"] {
+            let mut item = parse_text(&format!(
+                "From: Dan Park <dpark@example.com>\nTo: Ada <ada@example.com>\nSubject: Budget Q3\n\
+                 Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: multipart/alternative; boundary=b\n\n--b\n{body}\
+                 --b\nContent-Type: text/calendar; method={method}; charset=utf-8\n\n\
+                 BEGIN:VCALENDAR\nMETHOD:{method}\nVERSION:2.0\nBEGIN:VEVENT\nUID:budget@example.com\nDTSTAMP:20060731T210000Z\n\
+                 ATTENDEE;PARTSTAT={partstat}:mailto:ada@example.com\nDTSTART:20060802T173000Z\nDTEND:20060802T193000Z\n\
+                 LOCATION:Room 2\nEND:VEVENT\nEND:VCALENDAR\n--b--\n--m\nContent-Disposition: attachment; filename=a.txt\n\nfile\n--m--\n"
+            ));
+            assert_eq!(text(&item.bag, &tags::MESSAGE_CLASS), class);
+            item.mime = None;
+            let mime = render(&item, &context);
+            assert_eq!(render(&item, &context), mime);
+            let again = parse(mime.into(), &Import { received: None, now: Time(0) });
+            for key in [
+                tags::MESSAGE_CLASS,
+                tags::SUBJECT,
+                lids::LOCATION,
+                lids::START_WHOLE,
+                lids::END_WHOLE,
+                lids::CLEAN_GLOBAL_OBJECT_ID,
+                lids::STATE_FLAGS,
+                lids::RESPONSE_STATUS,
+                lids::OWNER_CRITICAL_CHANGE,
+                tags::SENT_REPRESENTING_EMAIL_ADDRESS,
+                tags::HTML,
+            ] {
+                assert_eq!(again.bag.get(&key), item.bag.get(&key), "{key:?} of {class}");
+            }
+            assert_eq!(again.attachments.len(), 1);
+            assert_eq!(again.recipients.len(), item.recipients.len());
+        }
+    }
+}

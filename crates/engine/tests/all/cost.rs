@@ -1,8 +1,14 @@
 //! What answers cost, in rows read: nothing but what they return.
 
-use engine::{DeleteMode, ItemSyncChange, Precondition, SyncItems};
+use std::sync::Arc;
 
-use crate::{World, add, ask, folder_named, now, sync};
+use engine::{
+    DeleteMode, Engine, ItemSyncChange, ListSync, MailboxName, Precondition, RowDraft, Settings, SyncItems, Verdict,
+};
+use model::SeededRandom;
+use store::counting::{Counting, Counts};
+
+use crate::{World, add, ask, folder_named, now, sync, sync_folders};
 
 /// Rows for the collection, the epochs and the names on the way.
 const OVERHEAD_ROWS: u64 = 8;
@@ -75,4 +81,62 @@ fn a_page_costs_what_it_returns() {
     let (rows, page) = rows_of(&world, || sync(&mailbox, inbox, None));
     assert_eq!((page.changes.len(), page.last), (500, true));
     assert!(rows <= 2 * 500 + OVERHEAD_ROWS, "{rows}");
+}
+
+#[test]
+fn a_poll_without_news_costs_two_rows() {
+    let world = World::new(1);
+    // A restart a day, each with a write, which leaves an epoch.
+    let mut latest = world.restored(2);
+    let inbox = folder_named(&latest.mailbox(), "inbox");
+    for start in 3..20 {
+        latest.clock.advance(86_400);
+        add(&latest.mailbox(), inbox, "news");
+        add_row(&latest);
+        latest = latest.restored(start);
+    }
+    add(&latest.mailbox(), inbox, "news");
+    add_row(&latest);
+    let store = Arc::new(Counting::new(latest.store.restored(99)));
+    let random = Arc::new(SeededRandom::new(1));
+    let engine = now(Engine::open(store.clone(), latest.clock.clone(), random, Settings::default())).unwrap();
+    let cost = |work: &dyn Fn()| {
+        let before = store.counts();
+        work();
+        let Counts { snapshots, rows, commits, .. } = store.counts().since(before);
+        assert_eq!(commits, 0);
+        (snapshots, rows)
+    };
+    let open = || now(engine.open_mailbox(&latest.caller, MailboxName::Own)).unwrap();
+    let (items, folders) = (sync(&open(), inbox, None).state, sync_folders(&open(), None).state);
+    // The root comes with the snapshot; the row is the folder's.
+    assert_eq!(cost(&|| assert_eq!(sync(&open(), inbox, Some(&items)).changes, [])), (1, 1));
+    // The row is the name of the root folder.
+    assert_eq!(cost(&|| assert_eq!(sync_folders(&open(), Some(&folders)).changes, [])).0, 1);
+
+    let site = || now(engine.open_site(&latest.caller, "/sites/team")).unwrap();
+    let list = now(now(site().begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
+    let token = site().list_token(list.guid(), now(site().begin()).unwrap().position());
+    let epochs = 18;
+    let poll = || {
+        let ask = ListSync { list: list.id(), token: &token, rows_max: 40, judge: &|_| Verdict::Take };
+        let page = now(site().sync_list(ask)).unwrap();
+        assert_eq!((page.rows, page.changes), (vec![], vec![]));
+    };
+    // The name and row of the site, in the root of accounts; then the list, and the epochs once.
+    assert_eq!(cost(&poll), (2, 2 + 1 + epochs));
+    // Retention takes what no token of its time needs.
+    latest.clock.advance(engine.settings().retention_seconds - 3 * 86_400);
+    now(engine.trim()).unwrap();
+    assert_eq!(cost(&|| assert_eq!(sync(&open(), inbox, Some(&items)).changes, [])), (1, 1));
+    let token = site().list_token(list.guid(), now(site().begin()).unwrap().position());
+    let ask = || ListSync { list: list.id(), token: &token, rows_max: 40, judge: &|_| Verdict::Take };
+    // The starts of the last days, and the one before these.
+    assert_eq!(cost(&|| assert_eq!(now(site().sync_list(ask())).unwrap().rows, [])).1, 2 + 1 + 6);
+}
+
+fn add_row(world: &World) {
+    let site = world.site();
+    let list = now(now(site.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
+    now(site.create_row(list.id(), RowDraft::default())).unwrap();
 }

@@ -1,7 +1,16 @@
 //! Accounts and sites.
 
-use engine::{EngineError, MailboxName, NewSite, Rights};
-use model::Guid;
+use std::sync::Arc;
+
+use engine::{
+    Caller, Engine, EngineError, ListSync, ListToken, MailboxName, NewSite, Rights, RowDraft, Settings, Verdict,
+};
+use model::{Bag, CollectionId, FixedClock, Guid, RootId, SeededRandom, Time, Value};
+use store::{
+    Store,
+    faulty::{CommitFault, Faulty},
+    memory::MemoryStore,
+};
 
 use crate::{World, account, now};
 
@@ -66,6 +75,10 @@ fn sites() {
     assert_eq!(rights(&bob, "/sites/none"), Err(EngineError::NoSite));
     assert_eq!(now(directory.sites()).unwrap().len(), 2);
     assert_eq!(now(directory.remove_site("/")), Err(EngineError::NoSite));
+    // Who gets the address of an owner later is not the owner.
+    now(directory.remove_account("ada@example.com")).unwrap();
+    let other = now(directory.add_account(account("ada@example.com"))).unwrap().caller;
+    assert_eq!(rights(&other, "/sites/team"), Ok(Rights::Contribute));
     now(directory.remove_site("/sites/team")).unwrap();
     assert_eq!(rights(&bob, "/sites/team"), Err(EngineError::NoSite));
 }
@@ -85,4 +98,132 @@ fn opening_again_changes_nothing() {
     let state = crate::sync_folders(&mailbox, None).state;
     let again = world.restored(2);
     assert_eq!(crate::sync_folders(&again.mailbox(), Some(&state)).changes, []);
+}
+
+#[test]
+fn accounts_by_the_part_before_the_at() {
+    let world = World::new(1);
+    let directory = world.engine.directory();
+    for address in ["bob@example.com", "bob.b@example.com", "bo@example.com", "cy@a.example", "cy@b.example"] {
+        now(directory.add_account(account(address))).unwrap();
+    }
+    let found = |local| now(directory.by_local_part(local)).unwrap().map(|account| account.caller.address);
+    assert_eq!(found("ADA").as_deref(), Some("ada@example.com"));
+    assert_eq!(found("bob").as_deref(), Some("bob@example.com"));
+    assert_eq!(found("bo").as_deref(), Some("bo@example.com"));
+    for none in ["", "b", "eve", "zed", "cy", "bob@example.com", "@"] {
+        assert_eq!(found(none), None, "{none}");
+    }
+    now(directory.remove_account("cy@a.example")).unwrap();
+    assert_eq!(found("cy").as_deref(), Some("cy@b.example"));
+}
+
+#[test]
+fn users_of_a_site_by_login() {
+    let world = World::new(1);
+    let site = world.site();
+    let found = |login| now(now(site.begin()).unwrap().user_by_login(login)).unwrap();
+    assert_eq!((found("ADA@Example.com"), found("bob@example.com")), (Some(1), None));
+    let bob = now(world.engine.directory().add_account(account("bob@example.com"))).unwrap().caller;
+    now(world.engine.open_site(&bob, "/sites/team")).unwrap();
+    assert_eq!(found("Bob@example.com"), Some(2));
+}
+
+#[test]
+fn what_everybody_may_do_in_a_site_ends_at_its_lists() {
+    let world = World::new(1);
+    world.site();
+    let bob = now(world.engine.directory().add_account(account("bob@example.com"))).unwrap().caller;
+    let site = now(world.engine.open_site(&bob, "/sites/team")).unwrap();
+    let tasks = now(now(site.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
+    let denied = |answer: Result<(), EngineError>| assert_eq!(answer, Err(EngineError::AccessDenied));
+    denied(now(site.create_list("Mine", 100, "Lists/Mine", Bag::new())).map(drop));
+    denied(
+        now(site.update_list(tasks.id(), &|bag| bag.set(engine::list_keys::LIST_TITLE, Value::text("x")))).map(drop),
+    );
+    denied(now(site.drop_list(tasks.id())));
+    // Of a list that is not there no more is told.
+    denied(now(site.drop_list(CollectionId(9_999))));
+    let after = now(now(site.begin()).unwrap().list(tasks.id())).unwrap();
+    assert_eq!(after, tasks);
+    let row = now(site.create_row(tasks.id(), RowDraft::default())).unwrap();
+    now(site.update_row(row.item, None, &|draft| draft.bag.set(engine::list_keys::ROW_CLIENT_ID, Value::text("1"))))
+        .unwrap();
+    now(site.delete_row(row.item, None)).unwrap();
+    // A token of another site's list is no key to it.
+    let root = now(world.engine.open_site(&bob, "/")).unwrap();
+    let token = ListToken { ..site.list_token(tasks.guid(), row.seq) };
+    let list = now(now(root.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
+    let ask = ListSync { list: list.id(), token: &token, rows_max: 1, judge: &|_| Verdict::Take };
+    assert!(matches!(now(root.sync_list(ask)), Err(EngineError::InvalidState(_))));
+}
+
+#[test]
+fn a_handle_of_another_mailbox_cannot_be_had() {
+    // Whatever the caller says of itself beside its account does not open another's mailbox.
+    let world = World::new(1);
+    let bob = now(world.engine.directory().add_account(account("bob@example.com"))).unwrap().caller;
+    now(world.engine.open_mailbox(&bob, MailboxName::Own)).unwrap();
+    let names = [
+        MailboxName::Address("ada@example.com"),
+        MailboxName::Address("ADA@EXAMPLE.COM"),
+        MailboxName::Guid(world.caller.mailbox_guid),
+    ];
+    for name in names {
+        assert_eq!(now(world.engine.open_mailbox(&bob, name)).map(drop), Err(EngineError::AccessDenied), "{name:?}");
+    }
+    // A state of another's mailbox is refused in one's own.
+    let (ada, mine) = (world.mailbox(), now(world.engine.open_mailbox(&bob, MailboxName::Own)).unwrap());
+    let inbox = crate::folder_named(&ada, "inbox");
+    let state = crate::sync(&ada, inbox, None).state;
+    let mismatch = Err(EngineError::InvalidState(engine::StateFault::Mismatch));
+    assert_eq!(now(mine.sync_items(crate::ask(inbox, Some(&state)))), mismatch);
+}
+
+#[test]
+fn a_removal_that_was_cut_off_is_finished_later() {
+    let faulty = Arc::new(Faulty::new(MemoryStore::new(1)));
+    let clock = Arc::new(FixedClock::new(Time::from_date(2026, 1, 1)));
+    let random = Arc::new(SeededRandom::new(1));
+    let engine = now(Engine::open(faulty.clone(), clock.clone(), random.clone(), Settings::default())).unwrap();
+    let directory = engine.directory();
+    let add = |address: &str| -> Caller { now(directory.add_account(account(address))).unwrap().caller };
+    let [ada, bob] = [add("ada@example.com"), add("bob@example.com")];
+    for caller in [&ada, &bob] {
+        now(engine.open_mailbox(caller, MailboxName::Own)).unwrap();
+    }
+    let new = NewSite { path: "/sites/team".into(), title: "Team".into(), owner: None };
+    now(directory.add_site(new)).unwrap();
+    let site = now(engine.open_site(&ada, "/sites/team")).unwrap().entry().root;
+    let roots = || {
+        let page = now(faulty.inner().roots(None, 100)).unwrap();
+        page.rows.iter().map(|row| row.root).collect::<Vec<RootId>>()
+    };
+    let all = [RootId::CONTROL, ada.account, bob.account, site];
+    assert_eq!(roots(), all);
+    // Nothing is thrown away that belongs to somebody.
+    now(engine.trim()).unwrap();
+    assert_eq!(roots(), all);
+    // The account goes, then the power, before the mailbox does.
+    faulty.fail_commit(1, CommitFault::Lost);
+    assert!(now(directory.remove_account("bob@example.com")).is_err());
+    assert!(now(directory.account("bob@example.com")).unwrap().is_none());
+    assert_eq!(roots(), all);
+    faulty.fail_commit(1, CommitFault::TryAgain);
+    assert!(now(directory.remove_site("/sites/team")).is_err());
+    assert_eq!(roots(), all);
+    // What fails for one root keeps no other from its turn.
+    faulty.fail_commit(0, CommitFault::TryAgain);
+    assert!(now(engine.trim()).is_err());
+    assert_eq!(roots(), [RootId::CONTROL, ada.account]);
+    now(engine.trim()).unwrap();
+    // The root of accounts was put back from a copy that is older than a mailbox: the mailbox stays.
+    let copy = Arc::new(faulty.inner().restored(2));
+    let late = add("eve@example.com");
+    let mut commit = store::Commit::new(late.account, model::Clock::now(&*clock));
+    commit.create_root = Some((store::RootKind::Mailbox, late.mailbox_guid));
+    now(copy.commit(commit)).unwrap();
+    let engine = now(Engine::open(copy.clone(), clock, random, Settings::default())).unwrap();
+    now(engine.trim()).unwrap();
+    assert!(now(copy.snapshot(late.account)).is_ok());
 }

@@ -38,6 +38,13 @@ fn an_item_comes_back_whole() {
     assert_eq!(**inner, message("inner"));
     assert_eq!(content.attachments[2], Attachment::default());
     assert_eq!(content.mime.as_deref(), Some(&b"Subject: x\r\n\r\n"[..]));
+    // One by one.
+    for (number, attachment) in (0..).zip(&content.attachments) {
+        assert_eq!(now(view.attachment(&stored, number)).unwrap().as_ref(), Some(attachment));
+    }
+    for none in [3, 4, u32::MAX] {
+        assert_eq!(now(view.attachment(&stored, none)), Ok(None));
+    }
     drop(view);
 
     // The read flag and categories leave the message as it came; the subject does not.
@@ -248,4 +255,28 @@ fn replacing_keeps_the_id() {
     let content = now(view.content(&new)).unwrap();
     assert_eq!(content.bag.text(&tags::SUBJECT), Some("new"));
     assert_eq!(shape(&sync(&mailbox, inbox, Some(&state)).changes), format!("U{}", row.item));
+}
+
+#[test]
+fn the_size_follows_what_changes() {
+    let mailbox = World::new(1).mailbox();
+    let inbox = folder_named(&mailbox, "inbox");
+    let size = |row: &store::ItemRow| Bag::decode(&row.bag).unwrap().get(&tags::MESSAGE_SIZE).and_then(Value::as_i64);
+    let row = add(&mailbox, inbox, "subject");
+    let before = size(&row).unwrap();
+    let set = |key: model::PropertyKey, text: String| {
+        move |draft: &mut ItemDraft| draft.bag.set(key.clone(), Value::text(text.clone()))
+    };
+    let update = |change: &(dyn Fn(&mut ItemDraft) + Sync)| {
+        size(&now(mailbox.update_item(row.item, Precondition::Any, change)).unwrap()).unwrap()
+    };
+    // "body" grows to a part of its own, and shrinks again.
+    assert_eq!(update(&set(tags::BODY, "b".repeat(10_004))), before + 10_000);
+    assert_eq!(update(&set(tags::BODY, "body".into())), before);
+    assert_eq!(update(&set(tags::SUBJECT, "su".into())), before - 5);
+    let recipient = Bag::from_iter([(tags::DISPLAY_NAME, Value::text("Bob"))]);
+    assert_eq!(update(&|draft| draft.recipients.push(recipient.clone())), before - 2);
+    // A size that is given stays.
+    assert_eq!(update(&|draft| draft.bag.set(tags::MESSAGE_SIZE, Value::I32(7))), 7);
+    assert_eq!(size(&now(mailbox.set_read(row.item, true)).unwrap()), Some(7));
 }

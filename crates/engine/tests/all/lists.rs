@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use engine::{EngineError, ListChange, ListSync, ListSyncPage, ListToken, RowDraft, Site, StateFault, Verdict};
-use model::{Bag, Clock, CollectionId, Guid, ItemFlags, ItemId, PropertyKey, Value};
-use store::{Commit, ItemRow, NewItem, NewItemId, Store, TombstoneKind, Write};
+use model::{Bag, Clock, CollectionId, Guid, ItemFlags, ItemId, PropertyKey, Seq, Value};
+use store::{ChangeRow, Commit, ItemRow, NewItem, NewItemId, Store, TombstoneKind, Want, Write};
 
 use crate::{World, now};
 
@@ -104,7 +104,8 @@ fn write(world: &World, site: &Site, list: CollectionId) {
         return;
     }
     let id = rows[world.pick(rows.len() as u64) as usize].item;
-    match world.pick(5) {
+    match world.pick(6) {
+        5 => restore(world, site, list, &text),
         0 => now(site.delete_row(id, None)).unwrap(),
         1 => {
             let (to, _) = list_of(site, "Announcements");
@@ -119,6 +120,38 @@ fn write(world: &World, site: &Site, list: CollectionId) {
             now(site.update_row(id, None, &change)).map(drop).unwrap();
         }
     }
+}
+
+/// Brings back a row that was deleted, under its id and with another title.
+fn restore(world: &World, site: &Site, list: CollectionId, text: &str) {
+    let mut view = now(world.store.snapshot(site.entry().root)).unwrap();
+    let changes = now(view.changes(list, Seq::ZERO, 1_000, Want::HOT)).unwrap().rows;
+    let gone: Vec<ItemId> = changes
+        .iter()
+        .filter_map(|entry| match entry {
+            ChangeRow::Gone(gone) if gone.kind == TombstoneKind::Deleted => Some(gone.item),
+            ChangeRow::Gone(_) | ChangeRow::Item(_) => None,
+        })
+        .collect();
+    if gone.is_empty() {
+        return;
+    }
+    let item = gone[world.pick(gone.len() as u64) as usize];
+    // What stands has no tombstone.
+    assert_eq!(now(view.items(&[item], Want::HOT)).unwrap(), [None]);
+    drop(view);
+    let mut commit = Commit::new(site.entry().root, world.clock.now());
+    commit.writes = vec![
+        Write::CreateItem(NewItem {
+            collection: list.into(),
+            id: NewItemId::Given(item),
+            flags: ItemFlags::default(),
+            bag: titled(text).bag.to_bytes(),
+            parts: Vec::new(),
+        }),
+        Write::MarkItem { item, kind: TombstoneKind::Restored, note: Bytes::new() },
+    ];
+    now(world.store.commit(commit)).unwrap();
 }
 
 fn page(world: &World, site: &Site, list: CollectionId, client: &mut Client, judge: fn(&ItemRow) -> Verdict) -> bool {
@@ -141,8 +174,8 @@ fn page(world: &World, site: &Site, list: CollectionId, client: &mut Client, jud
                 assert!(told.insert(change.item));
                 assert_eq!(change.kind == TombstoneKind::Moved, change.moved_to.is_some());
             }
-            TombstoneKind::Renamed => {}
-            TombstoneKind::Rescoped | TombstoneKind::Restored | TombstoneKind::SystemUpdated => panic!("{change:?}"),
+            TombstoneKind::Renamed | TombstoneKind::Restored => {}
+            TombstoneKind::Rescoped | TombstoneKind::SystemUpdated => panic!("{change:?}"),
         }
     }
     for row in &page.rows {
@@ -373,6 +406,39 @@ fn a_clock_that_was_put_back_spoils_no_tokens() {
     let next = sync(&site, list, &token, 40).token;
     now(site.create_row(list, titled("b"))).unwrap();
     assert_eq!(numbers(&sync(&site, list, &next, 40).rows), [2]);
+
+    // Nor those of listings, after a start that wrote before the clock was put back.
+    let first = World::new(1);
+    let (list, guid) = list_of(&first.site(), "Tasks");
+    let world = first.restored(2);
+    let site = world.site();
+    now(site.create_row(list, titled("a"))).unwrap();
+    world.clock.advance(-60);
+    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    now(site.create_row(list, titled("b"))).unwrap();
+    assert_eq!(numbers(&sync(&site, list, &token, 40).rows), [2]);
+}
+
+#[test]
+fn what_is_left_of_the_history_can_be_read_from_its_beginning() {
+    let mut world = World::new(1);
+    let (list, guid) = list_of(&world.site(), "Tasks");
+    let first = world.site().list_token(guid, now(world.site().begin()).unwrap().position());
+    now(world.site().create_row(list, titled("a"))).unwrap();
+    for start in 2..5 {
+        world = world.restored(start);
+        now(world.site().create_row(list, titled("b"))).unwrap();
+        world.trim();
+    }
+    let site = world.site();
+    let ask = |token: &ListToken| {
+        now(site.sync_list(ListSync { list, token, rows_max: 40, judge: &all })).map(|page| numbers(&page.rows))
+    };
+    // A token made now for where the history begins is no old token.
+    let purged = now(now(site.begin()).unwrap().list(list)).unwrap().row.purged_seq;
+    assert_eq!(ask(&site.list_token(guid, purged)), Ok(vec![1, 2, 3, 4]));
+    // Of an old one nobody knows any more from which start it is.
+    assert_eq!(ask(&first), Err(EngineError::InvalidState(StateFault::Expired)));
 }
 
 #[test]
@@ -383,6 +449,7 @@ fn a_row_that_comes_back_under_its_id() {
     let row = now(site.create_row(list, titled("a"))).unwrap();
     let token = site.list_token(guid, now(site.begin()).unwrap().position());
     now(site.delete_row(row.item, None)).unwrap();
+    now(site.create_row(list, titled("b"))).unwrap();
     let mut commit = Commit::new(site.entry().root, world.clock.now());
     commit.writes = vec![
         Write::CreateItem(NewItem {
@@ -397,11 +464,16 @@ fn a_row_that_comes_back_under_its_id() {
     ];
     now(world.store.commit(commit)).unwrap();
     let page = sync(&site, list, &token, 40);
-    assert_eq!((shape(&page.changes), numbers(&page.rows)), ("R1".into(), vec![1]));
+    assert_eq!((shape(&page.changes), numbers(&page.rows)), ("R1".into(), vec![2, 1]));
+    // An answer that ends before the row comes does not say that it went.
+    let first = sync(&site, list, &token, 1);
+    assert_eq!((shape(&first.changes), numbers(&first.rows), first.more), (String::new(), vec![2], true));
+    let second = sync(&site, list, &first.token, 1);
+    assert_eq!((shape(&second.changes), numbers(&second.rows), second.more), ("R1".into(), vec![1], false));
     // Marks and deletions of what went after all: the deletion alone.
     now(site.delete_row(row.item, None)).unwrap();
     let page = sync(&site, list, &token, 40);
-    assert_eq!((shape(&page.changes), page.rows.len()), ("D1".into(), 0));
+    assert_eq!((shape(&page.changes), numbers(&page.rows)), ("D1".into(), vec![2]));
 }
 
 #[test]

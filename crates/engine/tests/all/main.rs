@@ -9,6 +9,7 @@ mod hierarchy;
 mod items;
 mod lists;
 mod query;
+mod races;
 mod rows;
 mod tokens;
 

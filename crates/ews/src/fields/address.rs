@@ -150,7 +150,7 @@ pub(crate) fn write_reply_to(out: &mut Writer, element: &'static str, item: &Ite
 }
 
 /// Name, address and type of a `t:Mailbox`.
-fn read_mailbox(node: Node<'_>) -> (String, String, String) {
+pub(crate) fn read_mailbox(node: Node<'_>) -> (String, String, String) {
     let text = |name| node.child_local(name).map(|child| child.text().trim().to_owned()).unwrap_or_default();
     let (name, address, kind) = (text("Name"), text("EmailAddress"), text("RoutingType"));
     let name = if name.is_empty() { address.clone() } else { name };
@@ -186,7 +186,8 @@ fn recipient(node: Node<'_>, kind: i32) -> Bag {
     row
 }
 
-fn bounded<'a>(node: Node<'a>) -> Result<Vec<Node<'a>>, Failure> {
+/// The children of a list of people.
+pub(crate) fn bounded<'a>(node: Node<'a>) -> Result<Vec<Node<'a>>, Failure> {
     let children: Vec<_> = node.children().take(limits::RECIPIENTS_MAX + 1).collect();
     if children.len() > limits::RECIPIENTS_MAX {
         return Err(Failure::new(ResponseCode::ErrorMessageSizeExceeded));

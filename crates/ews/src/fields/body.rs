@@ -1,5 +1,6 @@
 //! Bodies, headers and the message in RFC 5322.
 
+use content::rtf;
 use model::{Value, limits, tags};
 use xml::{Node, Writer};
 
@@ -23,6 +24,15 @@ fn write(out: &mut Writer, element: &'static str, item: &Item<'_>, rendering: &R
         value.as_binary().map(|bytes| content::html::decode(bytes, item.number(&tags::INTERNET_CODEPAGE)))
     });
     let text = item.text(&tags::BODY);
+    let (html, text) = if html.is_none() && (text.is_none() || kind != BodyKind::Text) {
+        match item.value(&tags::RTF_COMPRESSED).as_ref().and_then(Value::as_binary).and_then(|rtf| rtf::read(rtf)) {
+            Some(rtf::Body::Html(html)) => (Some(html), text),
+            Some(rtf::Body::Text(words)) => (None, text.or(Some(words))),
+            None => (None, text),
+        }
+    } else {
+        (html, text)
+    };
     let (name, body) = match (kind, html, text) {
         (BodyKind::Html | BodyKind::Best, Some(html), _) => ("HTML", html),
         (BodyKind::Html, None, Some(text)) => ("HTML", content::text::to_html(&text)),

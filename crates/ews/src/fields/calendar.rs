@@ -137,7 +137,7 @@ fn write_duration(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &
 /// The first fields of a calendar item.
 #[rustfmt::skip]
 pub(crate) const HEAD: &[Field] = &[
-    row("calendar:UID",            "t:UID",            UID,                                   Able::CREATE, V7),
+    row("calendar:UID",            "t:UID",            UID,                                   Able::KEEP,   V7),
     RECURRENCE_ID,
     row("calendar:DateTimeStamp",  "t:DateTimeStamp",  DATE_TIME_STAMP,                       Able::READ,   V7),
 ];

@@ -1,5 +1,6 @@
 //! Fields of contacts and distribution lists, after those of every item.
 
+use mapi::entry_id::OneOff;
 use model::{PropertyKey, Value, sets, tags};
 use xml::{Node, Writer};
 
@@ -221,6 +222,49 @@ fn write_source(out: &mut Writer, element: &'static str, _: &Item<'_>, _: &Rende
     out.element(element, "Store");
 }
 
+/// PidLidDistributionListOneOffMembers, Binaries: one-off entry ids.
+const ONE_OFF_MEMBERS: PropertyKey = lid(0x8054);
+/// PidLidDistributionListMembers, Binaries: entry ids, in the same order.
+const ENTRY_MEMBERS: PropertyKey = lid(0x8055);
+const MEMBERS: Source = Source::Computed(Computed {
+    write: write_members,
+    needs: Needs::HEAVY,
+    set: Some(read_members),
+    keys: &[ONE_OFF_MEMBERS, ENTRY_MEMBERS],
+});
+
+fn write_members(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
+    let Some(Value::Binaries(members)) = item.value(&ONE_OFF_MEMBERS).or_else(|| item.value(&ENTRY_MEMBERS)) else {
+        return;
+    };
+    let members: Vec<OneOff> = members.iter().filter_map(|bytes| OneOff::decode(bytes).ok()).collect();
+    if members.is_empty() {
+        return;
+    }
+    out.scope(element, |out| {
+        for member in &members {
+            out.scope("t:Member", |out| {
+                super::address::write_mailbox(out, &member.name, &member.address, &member.address_type);
+                out.element("t:Status", "Normal");
+            });
+        }
+    });
+}
+
+/// A member that names no address is another item, which cannot be resolved.
+fn read_members(node: Node<'_>) -> Result<Vec<Step>, Failure> {
+    let mut members = Vec::new();
+    for mailbox in super::address::bounded(node)?.into_iter().filter_map(|member| member.child_local("Mailbox")) {
+        let (name, address, address_type) = super::address::read_mailbox(mailbox);
+        if address.is_empty() {
+            return Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "distributionlist:Members"));
+        }
+        members.push(bytes::Bytes::from(OneOff { name, address_type, address }.encode()));
+    }
+    let keys = [ONE_OFF_MEMBERS, ENTRY_MEMBERS];
+    Ok(keys.into_iter().map(|key| Step::Put(key, Value::Binaries(members.clone()))).collect())
+}
+
 /// Of contacts, in schema order.
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Field] = &[
@@ -263,4 +307,5 @@ pub(crate) const LIST: &[Field] = &[
     stored("contacts:DisplayName", "t:DisplayName",   tags::DISPLAY_NAME, Codec::Text, Able::EDIT, V7),
     stored("contacts:FileAs",      "t:FileAs",        lid(0x8005), Codec::Text,        Able::EDIT, V7),
     row("contacts:ContactSource",  "t:ContactSource", shown(write_source),             Able::SHOW, V7),
+    row("distributionlist:Members", "t:Members",      MEMBERS,                         Able::GET_EDIT, V10),
 ];

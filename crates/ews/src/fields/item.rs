@@ -114,7 +114,7 @@ pub(crate) const FIRST: &[Field] = &[
 /// From the extended properties on.
 #[rustfmt::skip]
 pub(crate) const LAST: &[Field] = &[
-    row("item:Culture",                    "t:Culture",                    shown(write_culture),                          Able::SHOW,     V7),
+    row("item:Culture",                    "t:Culture",                    CULTURE,                                       Able::EDIT,     V7),
     row("item:EffectiveRights",            "t:EffectiveRights",            shown(write_rights),                           Able::SHOW,     V10),
     stored("item:LastModifiedName",        "t:LastModifiedName",           tags::LAST_MODIFIER_NAME, Codec::Text,         Able::READ,     V10),
     stored("item:LastModifiedTime",        "t:LastModifiedTime",           tags::LAST_MODIFICATION_TIME, Codec::Time,     Able::READ,     V10),
@@ -125,10 +125,21 @@ pub(crate) const LAST: &[Field] = &[
     stored("item:StoreEntryId",            "t:StoreEntryId",               tags::ENTRY_ID, Codec::Base64,                 Able::READ,     Version::V2010_SP2),
     stored("item:InstanceKey",             "t:InstanceKey",                INSTANCE_KEY, Codec::Base64,                   Able::READ,     V13),
     row("item:NormalizedBody",             "t:NormalizedBody",             shown_with(Needs::HEAVY, body::write_body),    Able::ASK,      V13),
+    stored("item:RetentionDate",           "t:RetentionDate",              RETENTION_DATE, Codec::Time,                   Able::READ,     V13),
     stored("item:Preview",                 "t:Preview",                    tags::PREVIEW, Codec::Text,                    Able::READ,     V13),
+    row("item:BlockStatus",                "t:BlockStatus",                shown(write_false),                            Able::SHOW,     V13),
+    row("item:HasBlockedImages",           "t:HasBlockedImages",           shown(write_false),                            Able::SHOW,     V13),
     row("item:TextBody",                   "t:TextBody",                   shown_with(Needs::HEAVY, body::write_text_body), Able::ASK,    V13),
     row("item:IconIndex",                  "t:IconIndex",                  shown(write_icon),                             Able::SHOW,     V13),
 ];
+
+/// PidTagRetentionDate, Time.
+const RETENTION_DATE: model::PropertyKey = model::PropertyKey::Tag(0x301c);
+
+/// Nothing is blocked here.
+fn write_false(out: &mut Writer, element: &'static str, _: &Item<'_>, _: &Rendering<'_>) {
+    out.element(element, "false");
+}
 
 fn write_id(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
     // An item inside another has no id of its own.
@@ -188,7 +199,47 @@ const CULTURES: &[(i64, &str)] = &[
     (0x0416, "pt-BR"),
     (0x0411, "ja-JP"),
     (0x0804, "zh-CN"),
+    (0x0c09, "en-AU"),
+    (0x1009, "en-CA"),
+    (0x1809, "en-IE"),
+    (0x4009, "en-IN"),
+    (0x0c07, "de-AT"),
+    (0x0807, "de-CH"),
+    (0x080c, "fr-BE"),
+    (0x0c0c, "fr-CA"),
+    (0x100c, "fr-CH"),
+    (0x080a, "es-MX"),
+    (0x0813, "nl-BE"),
+    (0x0816, "pt-PT"),
+    (0x0414, "nb-NO"),
+    (0x040b, "fi-FI"),
+    (0x0415, "pl-PL"),
+    (0x0405, "cs-CZ"),
+    (0x041b, "sk-SK"),
+    (0x040e, "hu-HU"),
+    (0x0418, "ro-RO"),
+    (0x0408, "el-GR"),
+    (0x0419, "ru-RU"),
+    (0x0422, "uk-UA"),
+    (0x041f, "tr-TR"),
+    (0x040d, "he-IL"),
+    (0x0401, "ar-SA"),
+    (0x0404, "zh-TW"),
+    (0x0412, "ko-KR"),
 ];
+
+const CULTURE: Source = Source::Computed(Computed {
+    write: write_culture,
+    needs: Needs::NONE,
+    set: Some(|node| {
+        let text = node.text();
+        let known = CULTURES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text.trim()));
+        let (locale, _) =
+            known.ok_or_else(|| Failure::field(ResponseCode::ErrorInvalidValueForProperty, "item:Culture"))?;
+        Ok(vec![Step::Put(tags::MESSAGE_LOCALE_ID, Value::I32(*locale as i32))])
+    }),
+    keys: &[tags::MESSAGE_LOCALE_ID],
+});
 
 fn write_culture(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
     let locale = item.number(&tags::MESSAGE_LOCALE_ID);

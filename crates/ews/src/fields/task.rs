@@ -1,8 +1,10 @@
 //! Fields of tasks, after those of every item.
 
 use model::{PropertyKey, sets};
+use xml::Writer;
 
-use super::{Able, Codec, Field, V7, stored};
+use super::{Able, Codec, Field, V7, row, shown, stored};
+use crate::item::{Item, Rendering};
 
 const fn task(lid: u32) -> PropertyKey {
     PropertyKey::Lid(sets::TASK, lid)
@@ -16,6 +18,21 @@ const STATUSES: Codec =
     Codec::NamesOr(&[(0, "NotStarted"), (1, "InProgress"), (2, "Completed"), (3, "WaitingOnOthers"), (4, "Deferred")]);
 const DELEGATIONS: Codec =
     Codec::Names(&[(0, "NoMatch"), (1, "OwnNew"), (2, "Owned"), (3, "Accepted"), (4, "Declined"), (5, "Max")]);
+
+/// The status in words.
+fn write_description(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
+    let status = item.number(&task(0x8101)).unwrap_or_default();
+    out.element(
+        element,
+        match status {
+            1 => "In Progress",
+            2 => "Completed",
+            3 => "Waiting on someone else",
+            4 => "Deferred",
+            _ => "Not Started",
+        },
+    );
+}
 
 /// In schema order.
 #[rustfmt::skip]
@@ -39,5 +56,6 @@ pub(crate) const FIELDS: &[Field] = &[
     stored("task:PercentComplete",      "t:PercentComplete",      task(0x8102), Codec::Percent, Able::EDIT, V7),
     stored("task:StartDate",            "t:StartDate",            task(0x8104), Codec::Time,    Able::EDIT, V7),
     stored("task:Status",               "t:Status",               task(0x8101), STATUSES,       Able::EDIT, V7),
+    row("task:StatusDescription",       "t:StatusDescription",    shown(write_description),     Able::SHOW, V7),
     stored("task:TotalWork",            "t:TotalWork",            task(0x8111), Codec::Int,     Able::EDIT, V7),
 ];

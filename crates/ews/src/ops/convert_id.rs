@@ -63,6 +63,7 @@ struct Converted {
 
 impl Operation for ConvertId {
     const NAME: &'static str = "ConvertId";
+    const CHILDREN: &'static [&'static str] = &["SourceIds"];
     const SINCE: Version = Version::V2007_SP1;
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {

@@ -10,6 +10,7 @@ pub(super) struct CopyItem(Transfer);
 
 impl Operation for CopyItem {
     const NAME: &'static str = "CopyItem";
+    const CHILDREN: &'static [&'static str] = &["ToFolderId", "ItemIds", "ReturnNewItemIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         Transfer::decode(body).map(Self)

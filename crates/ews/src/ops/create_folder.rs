@@ -1,25 +1,21 @@
 //! `CreateFolder`, MS-OXWSFOLD 3.1.4.2.
 
 use engine::{EngineError, Folder, NewFolder};
-use model::{Bag, Guid, PropertyKey, Value, limits, sets, tags};
+use model::{Bag, Guid, PropertyKey, Value, limits, tags};
 use xml::{Node, Writer};
 
 use super::Operation;
 use crate::class::{self, FolderClass};
-use crate::folder::{self, FolderItem};
+use crate::folder::{self, FolderItem, SEARCH_PARAMETERS};
 use crate::id::FolderRef;
 use crate::path::ExtendedField;
+use crate::permission::{self, PERMISSION_SET};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, request};
 
 pub(super) struct CreateFolder {
     parent: Result<FolderRef, Failure>,
     folders: Vec<Result<NewFolder, Failure>>,
 }
-
-/// In the bag of a folder: the `PermissionSet` element as it came, Text.
-const PERMISSION_SET: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x40);
-/// In the bag of a search folder: the `SearchParameters` element as it came, Text.
-const SEARCH_PARAMETERS: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x41);
 
 /// Bytes of an element that is kept as it came.
 const ELEMENT_BYTES_MAX: usize = 256 << 10;
@@ -28,6 +24,7 @@ const EXTENDED_MAX: usize = 1_000;
 
 impl Operation for CreateFolder {
     const NAME: &'static str = "CreateFolder";
+    const CHILDREN: &'static [&'static str] = &["ParentFolderId", "Folders"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let parent = FolderRef::read_target(request::required(body, "ParentFolderId")?)?;
@@ -132,7 +129,10 @@ pub(super) fn property(node: Node<'_>) -> Result<Result<(PropertyKey, Value), Fa
     Ok(match node.local() {
         "DisplayName" => short(tags::DISPLAY_NAME, "folder:DisplayName"),
         "FolderClass" => short(tags::CONTAINER_CLASS, "folder:FolderClass"),
-        "PermissionSet" => verbatim(node, PERMISSION_SET),
+        "PermissionSet" => {
+            permission::check(node)?;
+            verbatim(node, PERMISSION_SET)
+        }
         "SearchParameters" => verbatim(node, SEARCH_PARAMETERS),
         "ExtendedProperty" => {
             let path = request::required(node, "ExtendedFieldURI")?;
@@ -252,6 +252,42 @@ mod tests {
             let back = get(&world, &answer.attributes("FolderId", "Id")[0], "").success();
             assert_eq!(back.children("Folders"), [element]);
             assert_eq!((back.text("FolderClass"), back.text("DisplayName")), (class.to_owned(), name));
+        }
+    }
+
+    #[test]
+    fn permissions_and_searches_are_read_back() {
+        let world = World::new();
+        let inbox = "<t:DistinguishedFolderId Id=\"inbox\"/>";
+        let permission = |user: &str, rest: &str| {
+            format!("<t:Permission><t:UserId>{user}</t:UserId>{rest}</t:Permission>")
+        };
+        let set = |permissions: &str| format!("<t:PermissionSet><t:Permissions>{permissions}</t:Permissions></t:PermissionSet>");
+        let all = permission("<t:DistinguishedUser>Default</t:DistinguishedUser>", "<t:PermissionLevel>Editor</t:PermissionLevel>")
+            + &permission("<t:PrimarySmtpAddress>b@example.com</t:PrimarySmtpAddress>",
+                "<t:CanCreateItems>true</t:CanCreateItems><t:ReadItems>FullDetails</t:ReadItems><t:PermissionLevel>Custom</t:PermissionLevel>");
+        let get = |id: &str| get(&world, id, "");
+        let make = |folder: &str| create(&world, inbox, folder).success().attributes("FolderId", "Id").remove(0);
+        let plain = make(&format!("<t:Folder><t:DisplayName>A</t:DisplayName>{}</t:Folder>", set(&all)));
+        let got = get(&plain).success();
+        assert_eq!(got.texts("PermissionLevel"), ["Editor", "Custom"]);
+        assert_eq!(got.texts("CanCreateItems"), ["true", "true"]);
+        assert_eq!((got.texts("EditItems"), got.texts("ReadItems")), (vec!["All".into(), "None".into()], vec!["FullDetails".into(); 2]));
+        assert_eq!(got.texts("PrimarySmtpAddress"), ["b@example.com"]);
+        let calendar = make("<t:CalendarFolder><t:DisplayName>B</t:DisplayName></t:CalendarFolder>");
+        let got = get(&calendar).success();
+        assert_eq!(got.texts("CalendarPermissionLevel"), ["FreeBusyTimeOnly", "None"]);
+        let search = make(
+            "<t:SearchFolder><t:DisplayName>C</t:DisplayName><t:SearchParameters Traversal=\"Deep\"><t:Restriction><t:Exists>\
+             <t:FieldURI FieldURI=\"item:Subject\"/></t:Exists></t:Restriction><t:BaseFolderIds><t:DistinguishedFolderId Id=\"inbox\"/>\
+             </t:BaseFolderIds></t:SearchParameters></t:SearchFolder>",
+        );
+        let got = get(&search).success();
+        assert_eq!((got.attributes("SearchParameters", "Traversal"), got.children("SearchParameters")), (vec!["Deep".into()], vec!["Restriction".into(), "BaseFolderIds".into()]));
+        assert_eq!(got.children("Restriction"), ["Exists"]);
+        for wrong in ["<t:PermissionLevel>God</t:PermissionLevel>", "", "<t:EditItems>Some</t:EditItems><t:PermissionLevel>None</t:PermissionLevel>"] {
+            let folder = format!("<t:Folder><t:DisplayName>D</t:DisplayName>{}</t:Folder>", set(&permission("", wrong)));
+            assert_eq!(create(&world, inbox, &folder).codes(), ["ErrorSchemaValidation"], "{wrong}");
         }
     }
 

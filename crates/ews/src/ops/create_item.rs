@@ -42,6 +42,7 @@ const INVITATIONS: &[(&str, bool)] =
 
 impl Operation for CreateItem {
     const NAME: &'static str = "CreateItem";
+    const CHILDREN: &'static [&'static str] = &["SavedItemFolderId", "Items"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let disposition = body.attribute("MessageDisposition");
@@ -274,6 +275,70 @@ mod tests {
         let got = got.success();
         assert_eq!(got.text("MimeContent"), encoded);
         assert_eq!((got.text("IsRead"), got.text("IsDraft")), ("true".into(), "false".into()));
+    }
+
+    /// Clients repeat what the message says, and the usual values of what it does not say.
+    #[test]
+    fn a_message_is_written_anew_only_where_the_request_says_otherwise() {
+        let world = World::new();
+        let mime = "Subject: whole\r\nFrom: Bob <bob@example.com>\r\n\r\nbody\r\n";
+        let encoded = base64::engine::general_purpose::STANDARD.encode(mime);
+        for (before, after, kept) in [
+            ("<t:Subject>whole</t:Subject><t:Sensitivity>Normal</t:Sensitivity><t:Importance>Normal</t:Importance>",
+             "<t:IsReadReceiptRequested>false</t:IsReadReceiptRequested><t:From><t:Mailbox><t:Name>Bob</t:Name><t:EmailAddress>\
+              bob@example.com</t:EmailAddress></t:Mailbox></t:From><t:IsRead>false</t:IsRead>", true),
+            ("<t:Subject>other</t:Subject>", "", false),
+            ("<t:Sensitivity>Private</t:Sensitivity>", "", false),
+            ("<t:Body BodyType=\"Text\">other</t:Body>", "", false),
+            ("<t:Importance>High</t:Importance>", "", false),
+            ("", "<t:ToRecipients><t:Mailbox><t:EmailAddress>c@example.com</t:EmailAddress></t:Mailbox></t:ToRecipients>", false),
+            ("", "<t:IsReadReceiptRequested>true</t:IsReadReceiptRequested>", false),
+        ] {
+            let item = format!("<t:Message><t:MimeContent>{encoded}</t:MimeContent>{before}{after}</t:Message>");
+            let made = create(&world, "MessageDisposition=\"SaveOnly\"", &item).success();
+            let id = made.attributes("ItemId", "Id").remove(0);
+            let got = world.call(&format!(
+                "<GetItem><ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>\
+                 </ItemShape><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+            ));
+            assert_eq!(got.success().text("MimeContent") == encoded, kept, "{before}{after}");
+        }
+    }
+
+    #[test]
+    fn a_message_may_be_about_a_meeting() {
+        let world = World::new();
+        let mime = "Subject: Budget Q3\r\nFrom: Dan Park <dpark@example.com>\r\nTo: ann@example.com\r\nMIME-Version: 1.0\r\n\
+            Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\n\
+            DTSTART:20060802T173000Z\r\nDTEND:20060802T193000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        let encoded = base64::engine::general_purpose::STANDARD.encode(mime);
+        for (element, stands_as) in [("Message", "MeetingRequest"), ("PostItem", "PostItem")] {
+            let item = format!("<t:{element}><t:MimeContent>{encoded}</t:MimeContent></t:{element}>");
+            let made = create(&world, "MessageDisposition=\"SaveOnly\"", &item).success();
+            assert_eq!(made.children("Items"), [stands_as]);
+        }
+    }
+
+    #[test]
+    fn inviting_makes_a_meeting_and_lists_have_members() {
+        let world = World::new();
+        let none = "MessageDisposition=\"SaveOnly\" SendMeetingInvitations=\"SendToNone\"";
+        let meeting = |attendees: &str| {
+            let item = format!("<t:CalendarItem><t:Subject>x</t:Subject>{attendees}</t:CalendarItem>");
+            let got = get(&world, &create(&world, none, &item).success().attributes("ItemId", "Id")[0]);
+            (got.text("IsMeeting"), got.text("MyResponseType"))
+        };
+        assert_eq!(meeting(""), ("false".into(), "Unknown".into()));
+        let attendees = "<t:RequiredAttendees><t:Attendee><t:Mailbox><t:EmailAddress>b@example.com</t:EmailAddress></t:Mailbox>\
+             </t:Attendee></t:RequiredAttendees>";
+        assert_eq!(meeting(attendees), ("true".into(), "Organizer".into()));
+        let list = "<t:DistributionList><t:DisplayName>Team</t:DisplayName><t:Members><t:Member><t:Mailbox><t:Name>Bob</t:Name>\
+             <t:EmailAddress>bob@example.com</t:EmailAddress><t:MailboxType>OneOff</t:MailboxType></t:Mailbox></t:Member>\
+             </t:Members></t:DistributionList>";
+        let got = get(&world, &create(&world, none, list).success().attributes("ItemId", "Id")[0]);
+        assert_eq!((got.text("Name"), got.text("EmailAddress"), got.text("Status")), ("Bob".into(), "bob@example.com".into(), "Normal".into()));
+        let nobody = list.replace("<t:EmailAddress>bob@example.com</t:EmailAddress>", "");
+        assert_eq!(create(&world, none, &nobody).valid().codes(), ["ErrorInvalidPropertySet"]);
     }
 
     #[test]

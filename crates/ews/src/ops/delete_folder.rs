@@ -15,6 +15,7 @@ pub(super) struct DeleteFolder {
 
 impl Operation for DeleteFolder {
     const NAME: &'static str = "DeleteFolder";
+    const CHILDREN: &'static [&'static str] = &["FolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let mode = request::attribute(body, "DeleteType")?;

@@ -23,6 +23,7 @@ pub(super) const MODES: &[(&str, DeleteMode)] = &[
 
 impl Operation for DeleteItem {
     const NAME: &'static str = "DeleteItem";
+    const CHILDREN: &'static [&'static str] = &["ItemIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         const TELL: &[(&str, ())] = &[("SendToNone", ()), ("SendOnlyToAll", ()), ("SendToAllAndSaveCopy", ())];

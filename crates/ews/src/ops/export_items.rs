@@ -33,6 +33,7 @@ struct Exported {
 
 impl Operation for ExportItems {
     const NAME: &'static str = "ExportItems";
+    const CHILDREN: &'static [&'static str] = &["ItemIds"];
     const SINCE: Version = Version::V2010_SP1;
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
@@ -105,6 +106,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use model::{Guid, ItemFlags, ItemId};
+    use store::faulty::ReadFault;
 
     use super::*;
     use crate::testing::World;
@@ -118,6 +120,23 @@ mod tests {
             })
             .collect();
         format!("<ExportItems><ItemIds>{ids}</ItemIds></ExportItems>")
+    }
+
+    #[test]
+    fn a_damaged_item_fails_alone() {
+        let (world, store) = World::faulty();
+        let ids: Vec<String> = (0..3).map(|_| world.message("inbox", "a").0).collect();
+        let asked: Vec<_> = ids.iter().map(|id| (id.as_str(), None)).collect();
+        world.damage(&*store, &ids[1]);
+        assert_eq!(world.call(&ask(&asked)).valid().codes(), ["NoError", "ErrorCorruptData", "NoError"]);
+        for skip in 0..12 {
+            store.fail_read(skip, ReadFault::Corrupt);
+            let codes = world.call(&ask(&asked)).valid().codes();
+            store.heal();
+            assert!(codes.iter().filter(|code| *code == "NoError").count() >= 1, "{codes:?}");
+            assert!(codes.iter().all(|code| code == "NoError" || code == "ErrorCorruptData"), "{codes:?}");
+        }
+        assert!(store.injected() > 3);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::context::Views;
 use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
 use crate::restriction::{self, Subject};
-use crate::shape::FolderShape;
+use crate::shape::{FolderShape, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, request};
 
 pub(super) struct FindFolder {
@@ -25,6 +25,7 @@ pub(super) struct FindFolder {
 
 impl Operation for FindFolder {
     const NAME: &'static str = "FindFolder";
+    const CHILDREN: &'static [&'static str] = &["FolderShape", "IndexedPageFolderView", "FractionalPageFolderView", "Restriction", "ParentFolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         const TRAVERSALS: &[(&str, Option<bool>)] =
@@ -60,7 +61,7 @@ impl Operation for FindFolder {
                 out.start("m:RootFolder");
                 page.write(out, start, hits.len(), total);
                 out.scope("t:Folders", |out| {
-                    hits.iter().for_each(|hit| hit.write(out, &self.shape, &context.header));
+                    hits.iter().for_each(|hit| hit.write(out, &self.shape, Purpose::Find, &context.header));
                 });
                 out.end();
             });

@@ -9,7 +9,7 @@ use xml::{Node, Writer};
 use super::Operation;
 use crate::context::Views;
 use crate::id::FolderRef;
-use crate::item::Item;
+use crate::item::{Item, Place, write_unreadable};
 use crate::restriction::{self, Subject};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request};
@@ -134,6 +134,7 @@ impl Page {
 
 impl Operation for FindItem {
     const NAME: &'static str = "FindItem";
+    const CHILDREN: &'static [&'static str] = &["ItemShape", "IndexedPageItemView", "FractionalPageItemView", "SeekToConditionPageItemView", "CalendarView", "ContactsView", "GroupBy", "DistinguishedGroupBy", "Restriction", "SortOrder", "ParentFolderIds", "QueryString"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         const TRAVERSALS: &[(&str, Option<SyncScope>)] = &[
@@ -266,16 +267,18 @@ async fn find(
     if backwards {
         found.rows.reverse();
     }
-    let mut rows = Vec::with_capacity(found.rows.len());
-    for row in &found.rows {
-        rows.push(ItemView::new(row)?);
-    }
     answer.success(|out| {
         out.start("m:RootFolder");
-        page.write(out, start.min(found.total), rows.len(), found.total);
+        page.write(out, start.min(found.total), found.rows.len(), found.total);
         out.scope("t:Items", |out| {
-            for row in rows {
-                writer.write(out, &Item::of_row(guid, row));
+            for row in &found.rows {
+                match ItemView::new(row) {
+                    Ok(view) => writer.write(out, &Item::of_row(guid, view)),
+                    Err(_) => {
+                        let place = Place { mailbox: guid, folder, item: row.item, seq: row.seq };
+                        write_unreadable(out, place);
+                    }
+                }
             }
         });
         out.end();

@@ -35,6 +35,7 @@ struct Loaded {
 
 impl Operation for GetAttachment {
     const NAME: &'static str = "GetAttachment";
+    const CHILDREN: &'static [&'static str] = &["AttachmentShape", "AttachmentIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let shape = ItemShape::read_attachment(body.child_local("AttachmentShape"))?;

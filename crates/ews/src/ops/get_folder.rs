@@ -6,7 +6,7 @@ use super::Operation;
 use crate::context::Views;
 use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
-use crate::shape::FolderShape;
+use crate::shape::{FolderShape, Purpose};
 use crate::{Answer, Context, Failure, Fault, request};
 
 pub(super) struct GetFolder {
@@ -16,6 +16,7 @@ pub(super) struct GetFolder {
 
 impl Operation for GetFolder {
     const NAME: &'static str = "GetFolder";
+    const CHILDREN: &'static [&'static str] = &["FolderShape", "FolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let shape = FolderShape::read(request::required(body, "FolderShape")?)?;
@@ -36,7 +37,7 @@ impl Operation for GetFolder {
                 Err(failure) => Err(failure),
             };
             answer.result(found, |out, item| {
-                out.scope("m:Folders", |out| item.write(out, &self.shape, &context.header));
+                out.scope("m:Folders", |out| item.write(out, &self.shape, Purpose::Get, &context.header));
             });
         }
         Ok(())

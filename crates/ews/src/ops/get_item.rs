@@ -16,6 +16,7 @@ pub(super) struct GetItem {
 
 impl Operation for GetItem {
     const NAME: &'static str = "GetItem";
+    const CHILDREN: &'static [&'static str] = &["ItemShape", "ItemIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let shape = ItemShape::read(request::required(body, "ItemShape")?)?;
@@ -59,7 +60,10 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use model::{ItemFlags, Value, lids, tags};
+    use store::faulty::ReadFault;
 
     use crate::testing::{Answered, World};
 
@@ -97,6 +101,64 @@ mod tests {
         let mime = ask(&world, "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>", &[&id]);
         let mime = mime.success();
         assert_eq!(mime.children("Message"), ["MimeContent", "ItemId"]);
+    }
+
+    /// Damage of one item is an error of that item, which no repetition cures.
+    #[test]
+    fn a_damaged_item_fails_alone() {
+        let (world, store) = World::faulty();
+        let ids: Vec<String> = (0..3).map(|_| mail(&world).0).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let shape = "<t:BaseShape>AllProperties</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>";
+        for skip in 0..30 {
+            store.fail_read(skip, ReadFault::Corrupt);
+            let codes = ask(&world, shape, &ids).valid().codes();
+            store.heal();
+            let failed: Vec<_> = codes.iter().filter(|code| *code != "NoError").collect();
+            assert!(codes.len() == 3 && failed.len() <= 1, "{codes:?}");
+            assert!(failed.iter().all(|code| *code == "ErrorCorruptData"), "{codes:?}");
+        }
+        assert!(store.injected() > 9);
+        world.damage(&*store, ids[1]);
+        let answer = ask(&world, shape, &ids).valid();
+        assert_eq!(answer.codes(), ["NoError", "ErrorCorruptData", "NoError"]);
+        let found = world.call(
+            "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape><ParentFolderIds>\
+             <t:DistinguishedFolderId Id=\"inbox\"/></ParentFolderIds></FindItem>",
+        );
+        assert_eq!(found.success().attributes("ItemId", "Id").len(), 3);
+    }
+
+    /// An appointment is given out as an iCalendar object; what has no such form is left out, or refused where the
+    /// request insists.
+    #[test]
+    fn mime_content_of_every_kind() {
+        let world = World::new();
+        let start = Value::Time("2006-08-02T17:30:00Z".parse().unwrap());
+        let mime = |class: &str, shape: &str| {
+            let properties = [
+                (tags::MESSAGE_CLASS, Value::text(class)),
+                (tags::SUBJECT, Value::text("Budget Q3")),
+                (lids::START_WHOLE, start.clone()),
+            ];
+            let (id, _) = world.item("inbox", &properties);
+            let answer = ask(&world, &format!("<t:BaseShape>IdOnly</t:BaseShape>{shape}"), &[&id]).valid();
+            let text = answer.texts("MimeContent").first().map(|text| STANDARD.decode(text).unwrap());
+            (answer.codes().remove(0), text.map(|text| String::from_utf8(text).unwrap()).unwrap_or_default())
+        };
+        let include = "<t:IncludeMimeContent>true</t:IncludeMimeContent>";
+        let named = "<t:AdditionalProperties><t:FieldURI FieldURI=\"item:MimeContent\"/></t:AdditionalProperties>";
+        for shape in [include, named] {
+            let (_, appointment) = mime("IPM.Appointment", shape);
+            assert!(appointment.starts_with("BEGIN:VCALENDAR\r\n"), "{appointment}");
+            assert!(appointment.contains("\r\nDTSTART:20060802T173000Z\r\n"), "{appointment}");
+            let (_, request) = mime("IPM.Schedule.Meeting.Request", shape);
+            assert!(request.contains("Subject: Budget Q3\r\n") && request.contains("METHOD:REQUEST\r\n"), "{request}");
+            let (_, message) = mime("IPM.Note", shape);
+            assert!(message.contains("Subject: Budget Q3\r\n") && !message.contains("VCALENDAR"), "{message}");
+        }
+        assert_eq!(mime("IPM.Task", include).0, "ErrorUnsupportedMimeConversion");
+        assert_eq!(mime("IPM.Task", named), ("NoError".into(), String::new()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(super) struct MoveFolder {
 
 impl Operation for MoveFolder {
     const NAME: &'static str = "MoveFolder";
+    const CHILDREN: &'static [&'static str] = &["ToFolderId", "FolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         Ok(Self {

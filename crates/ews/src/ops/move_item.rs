@@ -28,6 +28,7 @@ pub(super) enum Action {
 
 impl Operation for MoveItem {
     const NAME: &'static str = "MoveItem";
+    const CHILDREN: &'static [&'static str] = &["ToFolderId", "ItemIds", "ReturnNewItemIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         Transfer::decode(body).map(Self)

@@ -6,7 +6,7 @@ use xml::{Node, Writer};
 use super::Operation;
 use crate::folder::{self, FolderItem};
 use crate::id::{self, FolderRef, MailboxId};
-use crate::shape::FolderShape;
+use crate::shape::{FolderShape, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, request};
 
 /// The text of this operation differs by two letters from that of the other.
@@ -20,6 +20,7 @@ pub(super) struct SyncFolderHierarchy {
 
 impl Operation for SyncFolderHierarchy {
     const NAME: &'static str = "SyncFolderHierarchy";
+    const CHILDREN: &'static [&'static str] = &["FolderShape", "SyncFolderId", "SyncState"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         Ok(Self {
@@ -60,8 +61,8 @@ enum Change {
 impl Change {
     fn write(&self, out: &mut Writer, shape: &FolderShape, context: &Context<'_>) {
         match self {
-            Self::Create(item) => out.scope("t:Create", |out| item.write(out, shape, &context.header)),
-            Self::Update(item) => out.scope("t:Update", |out| item.write(out, shape, &context.header)),
+            Self::Create(item) => out.scope("t:Create", |out| item.write(out, shape, Purpose::Sync, &context.header)),
+            Self::Update(item) => out.scope("t:Update", |out| item.write(out, shape, Purpose::Sync, &context.header)),
             Self::Delete(id) => out.scope("t:Delete", |out| {
                 id::write(out, "t:FolderId", id, Some(&id::bare_change_key(class::FOLDER_OBJECT)));
             }),

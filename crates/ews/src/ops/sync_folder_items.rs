@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{ItemSyncChange, ItemView, SyncItems, SyncScope};
+use engine::{EngineError, ItemSyncChange, ItemView, Mailbox, SyncItems, SyncPage, SyncScope};
 use model::limits;
 use xml::{Node, Writer};
 
 use super::Operation;
 use crate::id::{self, FolderRef, ItemRef};
-use crate::item::Item;
+use crate::item::{Item, Place, write_unreadable};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
 
@@ -61,6 +61,8 @@ fn read_ignore(node: Option<Node<'_>>) -> Result<Result<Vec<ItemRef>, Failure>, 
 
 impl Operation for SyncFolderItems {
     const NAME: &'static str = "SyncFolderItems";
+    // The last three are of a later schema than the published one.
+    const CHILDREN: &'static [&'static str] = &["ItemShape", "SyncFolderId", "SyncState", "Ignore", "MaxChangesReturned", "SyncScope", "NumberOfDays", "MaximumCount", "MinimumCount"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let maximum = request::integer(request::required(body, "MaxChangesReturned")?, 1, limits::SYNC_CHANGES_MAX as i32)?;
@@ -103,23 +105,21 @@ impl SyncFolderItems {
             scope: self.scope,
             bag: true,
         };
-        let page = mailbox.sync_items(ask).await?;
+        let page = match mailbox.sync_items(ask).await {
+            Err(error) if error.is_damage() => one_by_one(&mailbox, ask).await?,
+            other => other?,
+        };
         let guid = mailbox.guid();
+        let place = |item, seq| Place { mailbox: guid, folder, item, seq };
         let mut writer = ItemWriter::new(&self.shape, Purpose::Sync, &context.header);
-        // Damaged rows show before the first byte, so that no answer is cut.
-        for change in &page.changes {
-            if let ItemSyncChange::Create(row) | ItemSyncChange::Update(row) = change {
-                ItemView::new(row)?;
-            }
-        }
         answer.success(|out| {
             out.scope("m:SyncState", |out| out.base64(&page.state));
             out.element("m:IncludesLastItemInRange", if page.last { "true" } else { "false" });
             out.scope("m:Changes", |out| {
                 for change in &page.changes {
                     match change {
-                        ItemSyncChange::Create(row) => write_item(out, "t:Create", &mut writer, guid, ItemView::new(row)),
-                        ItemSyncChange::Update(row) => write_item(out, "t:Update", &mut writer, guid, ItemView::new(row)),
+                        ItemSyncChange::Create(row) => write_item(out, "t:Create", &mut writer, place(row.item, row.seq), ItemView::new(row)),
+                        ItemSyncChange::Update(row) => write_item(out, "t:Update", &mut writer, place(row.item, row.seq), ItemView::new(row)),
                         ItemSyncChange::Delete(item) => out.scope("t:Delete", |out| {
                             let id = id::item_id(guid, folder, *item);
                             id::write(out, "t:ItemId", &id, Some(&id::bare_change_key(class::of_item("IPM.Note").object_type)));
@@ -137,21 +137,43 @@ impl SyncFolderItems {
     }
 }
 
+/// A page whose items are read each for itself, since one of them cannot be. It must not keep the client from the rest
+/// of the folder for ever, so its row stays without properties.
+async fn one_by_one(mailbox: &Mailbox, ask: SyncItems<'_>) -> Result<SyncPage, Failure> {
+    let mut page = mailbox.sync_items(SyncItems { bag: false, ..ask }).await?;
+    let mut view = mailbox.begin().await?;
+    for change in &mut page.changes {
+        if let ItemSyncChange::Create(row) | ItemSyncChange::Update(row) = change {
+            match view.item(row.item).await {
+                Ok(full) => *row = full,
+                // An item that has gone since is a Delete of the next page.
+                Err(EngineError::NoItem(_)) => {}
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// Writes an item, or its place where it could not be read.
 fn write_item(
     out: &mut Writer,
     element: &'static str,
     writer: &mut ItemWriter<'_>,
-    mailbox: model::Guid,
-    view: Result<ItemView<'_>, engine::EngineError>,
+    place: Place,
+    view: Result<ItemView<'_>, EngineError>,
 ) {
-    // Every row was checked before.
-    if let Ok(view) = view {
-        out.scope(element, |out| writer.write(out, &Item::of_row(mailbox, view)));
-    }
+    out.scope(element, |out| match view {
+        Ok(view) if !view.row().bag.is_empty() => writer.write(out, &Item::of_row(place.mailbox, view)),
+        Ok(_) | Err(_) => write_unreadable(out, place),
+    });
 }
 
 #[cfg(test)]
 mod tests {
+    use store::faulty::ReadFault;
+
     use crate::testing::{Answered, World, block_on};
 
     fn sync(world: &World, folder: &str, state: &str, rest: &str) -> Answered {
@@ -184,6 +206,47 @@ mod tests {
         assert!(ignored.children("Changes").is_empty());
         let four = sync(&world, "inbox", &three.text("SyncState"), TEN).success();
         assert!(four.children("Changes").is_empty());
+    }
+
+    /// An item that cannot be read comes with its id alone, and the folder drains.
+    #[test]
+    fn a_damaged_item_does_not_block_the_folder() {
+        let (world, store) = World::faulty();
+        let ids: Vec<String> = ["a", "b", "c"].iter().map(|subject| world.message("inbox", subject).0).collect();
+        world.damage(&*store, &ids[1]);
+        let page = sync(&world, "inbox", "", TEN).success();
+        assert_eq!(page.texts("Subject"), ["c", "a"]);
+        let mut found = page.attributes("ItemId", "Id");
+        found.sort();
+        let mut all = ids.clone();
+        all.sort();
+        assert_eq!(found, all);
+        assert!(sync(&world, "inbox", &page.text("SyncState"), TEN).success().children("Changes").is_empty());
+    }
+
+    /// Wherever the store finds damage while a page is read, the page is whole or an error.
+    #[test]
+    fn a_page_is_whole_or_an_error() {
+        let (world, store) = World::faulty();
+        for subject in ["a", "b", "c"] {
+            world.message("inbox", subject);
+        }
+        let mut whole = 0;
+        for skip in 0..12 {
+            for again in 0..3 {
+                store.fail_read(skip, ReadFault::Corrupt);
+                store.fail_read(skip + 4 + again, ReadFault::Corrupt);
+                let page = sync(&world, "inbox", "", TEN).valid();
+                store.heal();
+                if page.codes() == ["NoError"] {
+                    assert_eq!(page.attributes("ItemId", "Id").len(), 3, "{}", page.xml);
+                    whole += 1;
+                } else {
+                    assert_eq!((page.codes(), page.text("SyncState")), (vec!["ErrorCorruptData".into()], String::new()));
+                }
+            }
+        }
+        assert!(whole > 0 && store.injected() > 0);
     }
 
     #[test]

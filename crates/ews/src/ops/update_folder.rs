@@ -24,6 +24,7 @@ type Update = (PropertyKey, Option<Value>);
 
 impl Operation for UpdateFolder {
     const NAME: &'static str = "UpdateFolder";
+    const CHILDREN: &'static [&'static str] = &["FolderChanges"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let changes = request::batch(request::required(body, "FolderChanges")?)?;

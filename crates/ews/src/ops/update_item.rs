@@ -47,6 +47,7 @@ const UPDATES_MAX: usize = 1_000;
 
 impl Operation for UpdateItem {
     const NAME: &'static str = "UpdateItem";
+    const CHILDREN: &'static [&'static str] = &["SavedItemFolderId", "ItemChanges"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         const RESOLUTIONS: &[(&str, Resolution)] = &[
@@ -120,8 +121,11 @@ impl UpdateItem {
             (Some(_) | None, Precondition::Any | Precondition::At(_)) => {
                 let now = context.engine().clock().now();
                 let apply = |draft: &mut engine::ItemDraft| {
+                    let size = size_of(draft);
                     change.patch.apply(draft);
-                    new_item::follow(class, &change.patch, &mut draft.bag, now);
+                    new_item::follow(class, &change.patch, draft, now);
+                    let by = size_of(draft) - size;
+                    resize(&mut draft.bag, by);
                 };
                 mailbox.update_item(change.id.item, expected, &apply).await
             }
@@ -133,6 +137,21 @@ impl UpdateItem {
             out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
         });
         Ok(())
+    }
+}
+
+/// Bytes of the properties and recipients of an item, but for what the server counts and stamps itself.
+fn size_of(draft: &engine::ItemDraft) -> i64 {
+    let bags = std::iter::once(&draft.bag).chain(&draft.recipients);
+    let size: usize = bags.flat_map(model::Bag::iter).map(|(_, value)| value.size()).sum();
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Keeps the size of an item in step with a change of so many bytes.
+fn resize(bag: &mut model::Bag, by: i64) {
+    if let Some(size) = bag.get(&tags::MESSAGE_SIZE).and_then(Value::as_i64).filter(|_| by != 0) {
+        let size = i32::try_from(size.saturating_add(by).max(0)).unwrap_or(i32::MAX);
+        bag.set(tags::MESSAGE_SIZE, Value::I32(size));
     }
 }
 
@@ -214,6 +233,9 @@ fn set(update: Node<'_>, path: &Path, append: bool) -> Result<Result<Vec<Step>, 
     let mismatch = || Ok(Err(ResponseCode::ErrorUpdatePropertyMismatch.into()));
     match path {
         Path::Field(uri) => {
+            if new_item::is_passed_over(property.local()) {
+                return Ok(Ok(Vec::new()));
+            }
             let code = if append { ResponseCode::ErrorInvalidPropertyAppend } else { ResponseCode::ErrorInvalidPropertySet };
             let Some(field) = field_of(uri, element).filter(|field| field.able.update()) else {
                 return Ok(Err(Failure::field(code, uri)));
@@ -257,6 +279,8 @@ fn append(steps: Vec<Step>, path: &Path) -> Result<Vec<Step>, Failure> {
 fn delete(path: &Path) -> Result<Vec<Step>, Failure> {
     let refused = || Failure::field(ResponseCode::ErrorInvalidPropertyDelete, path.name());
     match path {
+        // No item has it, so that deleting it changes nothing; exchangelib 5.6.0 does with every item it saves.
+        Path::Field(uri) if fields::find(uri).is_none() && fields::is_known(uri) => Ok(Vec::new()),
         Path::Field(uri) => {
             Ok(fields::find(uri).filter(|field| field.able.delete()).ok_or_else(refused)?.clear())
         }
@@ -341,6 +365,42 @@ mod tests {
     }
 
     #[test]
+    fn the_size_follows_what_is_stored() {
+        let world = World::new();
+        let (id, _) = world.message("inbox", "a");
+        let size = || get(&world, &id).text("Size").parse::<usize>().unwrap();
+        let empty = size();
+        let body = |length| set(&field("item:Body"), &format!("<t:Body BodyType=\"Text\">{}</t:Body>", "x".repeat(length)));
+        update(&world, "AlwaysOverwrite", &keyless(&id), &body(10_000)).success();
+        assert!((empty + 10_000..empty + 11_000).contains(&size()), "{empty} {}", size());
+        update(&world, "AlwaysOverwrite", &keyless(&id), &body(0)).success();
+        assert!(size() < empty + 100, "{empty} {}", size());
+    }
+
+    /// What clients save along with everything else.
+    #[test]
+    fn appointments_are_saved_whole() {
+        let world = World::new();
+        let (id, _) = world.item("calendar", &[(model::tags::MESSAGE_CLASS, model::Value::text("IPM.Appointment"))]);
+        let steps = [
+            set(&field("calendar:UID"), "<t:UID>mine</t:UID>"),
+            set(&field("item:Culture"), "<t:Culture>da-DK</t:Culture>"),
+            set(&field("calendar:StartTimeZone"), "<t:StartTimeZone Id=\"Romance Standard Time\"/>"),
+            set(&field("calendar:Start"), "<t:Start>2024-01-01T10:00:00+01:00</t:Start>"),
+            set(&field("calendar:End"), "<t:End>2024-01-01T11:00:00+01:00</t:End>"),
+            set(&field("calendar:RequiredAttendees"), "<t:RequiredAttendees><t:Attendee><t:Mailbox><t:EmailAddress>b@example.com\
+                 </t:EmailAddress></t:Mailbox></t:Attendee></t:RequiredAttendees>"),
+        ];
+        let steps = steps.concat().replace("t:Message>", "t:CalendarItem>");
+        let gone = format!("<t:DeleteItemField>{}</t:DeleteItemField>", field("calendar:Recurrence"));
+        update(&world, "AlwaysOverwrite", &keyless(&id), &(steps + &gone)).success();
+        let got = get(&world, &id);
+        assert_eq!((got.text("UID"), got.text("Culture")), ("mine".into(), "da-DK".into()));
+        assert_eq!((got.text("Start"), got.text("Duration")), ("2024-01-01T09:00:00Z".into(), "PT1H".into()));
+        assert_eq!((got.text("IsMeeting"), got.text("MyResponseType")), ("true".into(), "Organizer".into()));
+    }
+
+    #[test]
     fn versions_decide_as_asked() {
         let world = World::new();
         let first = world.message("inbox", "a");
@@ -385,6 +445,7 @@ mod tests {
         let (contact, _) = world.item("contacts", &[(model::tags::MESSAGE_CLASS, model::Value::text("IPM.Contact"))]);
         for (id, updates, code) in [
             (&id, set(&field("item:Size"), "<t:Size>1</t:Size>"), "ErrorInvalidPropertySet"),
+            (&id, set(&field("item:Culture"), "<t:Culture>xx</t:Culture>"), "ErrorInvalidValueForProperty"),
             (&id, set(&field("item:Subject"), "<t:Importance>High</t:Importance>"), "ErrorUpdatePropertyMismatch"),
             (&id, set(&field("item:Subject"), "<t:Subject/><t:Subject/>"), "ErrorIncorrectUpdatePropertyCount"),
             (&id, subject("x").replace("SetItemField", "AppendToItemField"), "ErrorInvalidPropertyAppend"),

@@ -39,6 +39,7 @@ const ACTIONS: &[(&str, (bool, bool))] =
 
 impl Operation for UploadItems {
     const NAME: &'static str = "UploadItems";
+    const CHILDREN: &'static [&'static str] = &["Items"];
     const SINCE: Version = Version::V2010_SP1;
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
@@ -194,6 +195,14 @@ fn complete(content: &mut ItemContent, associated: bool) {
     if let (Some(html), None) = (html, bag.get(&tags::BODY)) {
         let html = content::html::decode(html, bag.get(&tags::INTERNET_CODEPAGE).and_then(Value::as_i64));
         bag.set(tags::BODY, Value::text(content::html::to_text(&html)));
+    }
+    let rich = bag.get(&tags::RTF_COMPRESSED).and_then(Value::as_binary);
+    if let (Some(rich), None) = (rich, bag.get(&tags::BODY)) {
+        let text = content::rtf::read(rich).map(|body| match body {
+            content::rtf::Body::Html(html) => content::html::to_text(&html),
+            content::rtf::Body::Text(text) => text,
+        });
+        bag.put(tags::BODY, text.map(Value::text));
     }
     if bag.get(&tags::BODY).is_some() {
         patch::set_preview(bag);
@@ -443,6 +452,44 @@ mod tests {
         assert!(!answer.attributes("ItemId", "Id").contains(&id));
         assert_eq!(answer.text("MessageText"), "The specified object was not found in the store.");
         assert_eq!(stored(&world, &id).0.bag.text(&tags::SUBJECT), Some("Here"));
+    }
+
+    /// A body in rich text alone is shown, found, and exported as it came.
+    #[test]
+    fn rich_text_has_words() {
+        let world = World::new();
+        let rich = |rtf: &str| {
+            let size = rtf.len() as u32;
+            let mut content = sample("Rich");
+            content.bag.remove(&tags::BODY);
+            content.bag.remove(&tags::HTML);
+            let bytes = [&(size + 12).to_le_bytes(), &size.to_le_bytes(), &b"MELA"[..], &[0; 4], rtf.as_bytes()].concat();
+            content.bag.set(tags::RTF_COMPRESSED, Value::binary(bytes));
+            content
+        };
+        for (rtf, kind, body) in [
+            ("{\\rtf1\\ansi hello\\par world}", "Text", "hello\r\nworld"),
+            ("{\\rtf1\\ansi\\fromhtml1 {\\*\\htmltag <p>}hello{\\*\\htmltag </p>}}", "HTML", "<p>hello</p>"),
+        ] {
+            let content = rich(rtf);
+            let inbox = world.folder_id("inbox");
+            let answer = send(&world, &[entry("CreateAction=\"CreateNew\"", &inbox, None, &payload(&content))]).success();
+            let id = ids(&answer).0;
+            let got = world.call(&format!(
+                "<GetItem><ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:BodyType>Best</t:BodyType></ItemShape><ItemIds>\
+                 <t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+            ));
+            let got = got.success();
+            let (texts, kinds) = (got.texts("Body"), got.attributes("Body", "BodyType"));
+            assert_eq!((texts.last().unwrap().trim_end(), kinds.last().unwrap().as_str()), (body, kind));
+            assert!(got.text("Preview").starts_with("hello"));
+            let (stored, _) = stored(&world, &id);
+            assert_eq!(stored.bag.get(&tags::RTF_COMPRESSED), content.bag.get(&tags::RTF_COMPRESSED));
+            let mut exported = Vec::new();
+            fasttransfer::encode(&stored, ItemFlags::default(), &mut exported);
+            let exported = fasttransfer::decode(&exported).unwrap().content.bag;
+            assert_eq!(exported.get(&tags::RTF_COMPRESSED), content.bag.get(&tags::RTF_COMPRESSED));
+        }
     }
 
     #[test]

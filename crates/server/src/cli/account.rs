@@ -1,9 +1,9 @@
 //! `highwater account`: accounts. Changes count from the next request of a running server.
 
 use clap::{Args, Subcommand};
-use engine::{EngineError, NewAccount};
+use engine::{Caller, EngineError, NewAccount};
 
-use super::{CliError, Data, block_on, confirm, open_directory};
+use super::{CliError, Data, block_on, confirm, open_directory, say};
 use crate::{password, stores::Missing, system::SystemRandom};
 
 /// Accounts.
@@ -100,9 +100,8 @@ impl Add {
             Err(EngineError::NameTaken) => return Err(CliError::Exists(self.email)),
             other => other?,
         };
-        println!("added {}", account.caller.address);
-        print_password(made);
-        Ok(())
+        say(format_args!("added {}", account.caller.address))?;
+        print_password(made)
     }
 }
 
@@ -113,9 +112,8 @@ impl Passwd {
         let account = directory.account(&self.email).await?.ok_or_else(missing)?;
         let (hash, made) = self.password.hash()?;
         directory.set_password(&account.caller.address, &hash).await?;
-        println!("{} has a new password", account.caller.address);
-        print_password(made);
-        Ok(())
+        say(format_args!("{} has a new password", account.caller.address))?;
+        print_password(made)
     }
 }
 
@@ -126,20 +124,18 @@ impl Remove {
         let account = directory.account(&self.email).await?.ok_or_else(missing)?;
         confirm(&format!("Remove {} with everything in the mailbox?", account.caller.address))?;
         directory.remove_account(&account.caller.address).await?;
-        println!("removed {}", account.caller.address);
-        Ok(())
+        say(format_args!("removed {}", account.caller.address))
     }
 }
 
 async fn list(data: Data) -> Result<(), CliError> {
     for account in open_directory(&data, Missing::Refuse).await?.accounts().await? {
-        println!("{}\t{}\t{}", account.caller.address, account.caller.display_name, account.created);
+        let Caller { address, display_name, .. } = &account.caller;
+        say(format_args!("{address}\t{display_name}\t{}", account.created))?;
     }
     Ok(())
 }
 
-fn print_password(made: Option<String>) {
-    if let Some(password) = made {
-        println!("password: {password}");
-    }
+fn print_password(made: Option<String>) -> Result<(), CliError> {
+    made.map_or(Ok(()), |password| say(format_args!("password: {password}")))
 }

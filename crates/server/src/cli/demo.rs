@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CliError, block_on, open, serve};
+use super::{CliError, block_on, open, say, serve};
 use crate::{
     Config, Server,
     demo::{self, Filled, LIST, SITE},
@@ -17,7 +17,7 @@ Example:
   highwater demo --listen 127.0.0.1:9000")]
 pub(super) struct Demo {
     /// Where to listen.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = super::address, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }
 
@@ -32,7 +32,7 @@ impl Demo {
         // From here on a signal waits for its turn, so that the directory is removed in any case.
         let signals = serve::hear_signals(&running)?;
         let filled = block_on(Box::pin(demo::fill(&engine)))??;
-        println!("{}", welcome(&format!("http://{}", running.address()), &filled));
+        say(welcome(&format!("http://{}", running.address()), &filled))?;
         let done = serve::until_told(running, signals);
         drop(engine);
         dir.close().map_err(CliError::io(format!("cannot remove {data}")))?;

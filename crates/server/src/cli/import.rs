@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::MailboxName;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{CliError, Data, open};
+use super::{CliError, Data, open, say};
 use crate::{
     Config,
     import::{self, Outcome},
@@ -15,8 +15,9 @@ use crate::{
 /// What `import` takes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Takes .eml files, mbox files, Maildirs, and directories of these. Maildir flags and the Status header of mbox
-files say what has been read. What cannot be imported is listed with the reason; the exit code is then 3.
+    after_help = "Takes .eml files, mbox files, Maildirs, and directories of these. Maildir flags and the Status and X-Status
+headers of mbox files say what has been read and flagged. Folders of a Maildir are not kept apart: import them one by one
+to keep them. What cannot be imported is listed with the reason; the exit code is then 3.
 
 Examples:
   highwater import anna@example.com message.eml --data /var/lib/highwater
@@ -49,6 +50,9 @@ impl Import {
     }
 
     async fn import(self) -> Result<(), CliError> {
+        if self.folder.split('/').all(|name| name.trim().is_empty()) {
+            return Err(CliError::NoFolder);
+        }
         let engine = open(&self.data.data, Missing::Refuse, &Config::default()).await?;
         let account = engine.directory().account(&self.email).await?;
         let caller = account.ok_or_else(|| CliError::NoAccount(self.email.clone()))?.caller;
@@ -59,10 +63,10 @@ impl Import {
         let now = engine.clock().now();
         import::import(&mailbox, folder, self.paths, now, |outcome| sum.add(outcome, &bar)).await;
         bar.finish_and_clear();
-        println!(
+        say(format_args!(
             "imported {} into {} of {}, refused {}, passed over {} other files",
             sum.imported, self.folder, caller.address, sum.refused, sum.passed_over
-        );
+        ))?;
         match sum {
             Sum { refused: 1.., imported: 1.., .. } => Err(CliError::Refused(sum.refused)),
             Sum { refused: 0, imported: 1.., .. } => Ok(()),

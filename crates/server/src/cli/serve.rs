@@ -1,8 +1,8 @@
 //! `highwater serve`: the server.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 
-use super::{CliError, Data, block_on, open};
+use super::{CliError, Data, block_on, open, say};
 use crate::{Config, Running, Server, Signals, stores::Missing};
 
 /// What `serve` takes.
@@ -16,7 +16,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     data: Data,
     /// Where to listen; goes before the configuration.
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = super::address)]
     listen: Option<SocketAddr>,
     /// A TOML file with settings.
     #[arg(long, value_name = "FILE")]
@@ -52,8 +52,7 @@ pub(super) fn until_told(running: Running, signals: Signals) -> Result<(), CliEr
     if !address.ip().is_loopback() {
         eprintln!("passwords travel in the clear on {address}: put a proxy that speaks TLS in front");
     }
-    println!("listening on http://{address}");
-    let _ = std::io::stdout().flush();
+    say(format_args!("listening on http://{address}"))?;
     running.wait_for_signal(signals);
     tracing::info!("stopping");
     if running.shutdown() { Ok(()) } else { Err(CliError::NotDrained) }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use engine::{EngineError, NewSite};
 
-use super::{CliError, Data, block_on, confirm, open_directory};
+use super::{CliError, Data, block_on, confirm, open_directory, say};
 use crate::stores::Missing;
 
 /// Sites.
@@ -56,37 +56,42 @@ impl Site {
 impl Add {
     async fn run(self) -> Result<(), CliError> {
         let directory = open_directory(&self.data, Missing::Refuse).await?;
+        if self.path.trim_matches('/').is_empty() {
+            return Err(CliError::RootSite);
+        }
         let last = self.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         let title = self.title.unwrap_or(last);
         let new = NewSite { path: self.path.clone(), title, owner: Some(self.owner.clone()) };
         match directory.add_site(new).await {
-            Ok(site) => println!("added {}", site.path),
-            Err(EngineError::NameTaken) => return Err(CliError::Exists(self.path)),
-            Err(EngineError::NoAccount) => return Err(CliError::NoAccount(self.owner)),
-            Err(other) => return Err(other.into()),
+            Ok(site) => say(format_args!("added {}", site.path)),
+            Err(EngineError::NameTaken) => Err(CliError::Exists(self.path)),
+            Err(EngineError::NoAccount) => Err(CliError::NoAccount(self.owner)),
+            Err(other) => Err(other.into()),
         }
-        Ok(())
     }
 }
 
 impl Remove {
     async fn run(self) -> Result<(), CliError> {
+        if self.path.trim_matches('/').is_empty() {
+            return Err(CliError::RootSite);
+        }
         let directory = open_directory(&self.data, Missing::Refuse).await?;
         let site = directory.site(&self.path).await?.ok_or_else(|| CliError::NoSite(self.path.clone()))?;
         confirm(&format!("Remove {} with all its lists?", self.path))?;
         match directory.remove_site(&site.path).await {
-            Ok(()) => println!("removed {}", site.path),
-            Err(EngineError::NoSite) => return Err(CliError::NoSite(self.path)),
-            Err(other) => return Err(other.into()),
+            Ok(()) => say(format_args!("removed {}", site.path)),
+            Err(EngineError::NoSite) => Err(CliError::NoSite(self.path)),
+            Err(other) => Err(other.into()),
         }
-        Ok(())
     }
 }
 
 async fn list(data: Data) -> Result<(), CliError> {
     for site in open_directory(&data, Missing::Refuse).await?.sites().await? {
         let path = if site.path.is_empty() { "/" } else { &site.path };
-        println!("{path}\t{}\t{}\t{}", site.title, site.owner.as_deref().unwrap_or("-"), site.created);
+        let owner = site.owner.as_deref().unwrap_or("-");
+        say(format_args!("{path}\t{}\t{owner}\t{}", site.title, site.created))?;
     }
     Ok(())
 }

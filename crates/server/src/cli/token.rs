@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, Data, block_on, open};
+use super::{CliError, Data, block_on, open, say};
 use crate::{Config, stores::Missing};
 
 /// Tokens.
@@ -37,7 +37,7 @@ impl Explain {
         let lines = engine.explain_token(self.token.trim()).await.lines;
         let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
         for (label, value) in lines {
-            println!("{label:width$}  {value}");
+            say(format_args!("{label:width$}  {value}"))?;
         }
         Ok(())
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use content::{maildir, mbox};
+use content::{
+    maildir,
+    mbox::{self, Message},
+};
 use model::{Time, limits};
 
 /// Directories inside one another.
@@ -26,7 +29,7 @@ pub(crate) struct Found {
     pub(crate) read: bool,
     pub(crate) flagged: bool,
     pub(crate) draft: bool,
-    /// When the file was written, as far as that says something about the message.
+    /// When it was delivered, as far as the file says, or else when the file was written.
     pub(crate) received: Option<Time>,
 }
 
@@ -142,7 +145,7 @@ fn look_into(file: &Candidate<'_>, see: &mut dyn FnMut(Sighting) -> bool) -> io:
     let flags = if in_maildir { maildir::flags(&name) } else { maildir::Flags::default() };
     Ok(see(Sighting::Message(Found {
         origin,
-        read: flags.seen || !in_maildir && says_read(&start),
+        read: flags.seen || !in_maildir && says(&start, b"status", b'R'),
         flagged: flags.flagged,
         draft: flags.draft,
         received: file.modified,
@@ -159,15 +162,15 @@ fn look_into_mbox(
     for (index, message) in mbox::split(BufReader::with_capacity(BUFFER_BYTES, opened)).enumerate() {
         let origin = format!("{origin}, message {}", index + 1);
         let sighting = match message {
-            Ok(mime) if mime.is_empty() || !has_header(&mime) => {
+            Ok(Message { mime, .. }) if !has_header(&mime) => {
                 Sighting::Refused { origin, reason: "it has no headers".into(), bytes: mime.len() as u64 }
             }
-            Ok(mime) => Sighting::Message(Found {
+            Ok(Message { mime, delivered }) => Sighting::Message(Found {
                 origin,
-                read: says_read(&mime),
-                flagged: false,
-                draft: false,
-                received: file.modified,
+                read: says(&mime, b"status", b'R'),
+                flagged: says(&mime, b"x-status", b'F'),
+                draft: says(&mime, b"x-status", b'T'),
+                received: delivered.or(file.modified),
                 mime: mime.into(),
             }),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -192,11 +195,12 @@ fn has_header(start: &[u8]) -> bool {
     })
 }
 
-/// Whether a Status header, as mail programs write it into mbox files, says that the message was read.
-fn says_read(start: &[u8]) -> bool {
+/// Whether a Status or X-Status header, as mail programs write them into mbox files, has a flag.
+fn says(start: &[u8], header: &[u8], flag: u8) -> bool {
     head(start).take_while(|line| !line.trim_ascii().is_empty()).any(|line| {
-        line.split_at_checked(7)
-            .is_some_and(|(name, flags)| name.eq_ignore_ascii_case(b"status:") && flags.contains(&b'R'))
+        line.split_at_checked(header.len()).is_some_and(|(name, flags)| {
+            name.eq_ignore_ascii_case(header) && flags.starts_with(b":") && flags.contains(&flag)
+        })
     })
 }
 
@@ -253,7 +257,7 @@ mod tests {
 
     #[test]
     fn kinds_of_files() {
-        let mbox = "From a Thu\nSubject: one\nStatus: RO\n\nx\n\nFrom b Thu\nSubject: two\n\ny\n\nFrom c Thu\n\n\n";
+        let mbox = "From a Thu\nSubject: one\nStatus: RO\nX-Status: F\n\nx\n\nFrom b Thu\nSubject: two\n\ny\n\nFrom c Thu\n\n\n";
         let files = [
             ("mail/a.eml", MESSAGE),
             ("mail/b.EML", ""),
@@ -272,7 +276,7 @@ mod tests {
                 "mail/a.eml",
                 "mail/b.EML: the file is empty",
                 "mail/c.eml: neither a message nor an mbox file",
-                "mail/inbox, message 1 read",
+                "mail/inbox, message 1 read flagged",
                 "mail/inbox, message 2",
                 "mail/inbox, message 3: it has no headers",
                 "passed over",
@@ -288,11 +292,27 @@ mod tests {
     }
 
     #[test]
+    fn times_of_delivery() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("box");
+        fs::write(&path, "From a Thu Mar  5 12:00:00 2020\nA: b\n\nFrom x\nC: d\n").unwrap();
+        let mut times = Vec::new();
+        find(std::slice::from_ref(&path), &mut |sighting| {
+            let Sighting::Message(found) = sighting else { panic!("{sighting:?}") };
+            times.push(found.received);
+            true
+        });
+        let modified = fs::metadata(&path).unwrap().modified().ok().and_then(time);
+        assert_eq!(times, [Some(Time::from_date(2020, 3, 5).plus_seconds(43_200)), modified]);
+    }
+
+    #[test]
     fn heads() {
         assert!(has_header(b"Subject: x\r\n"));
         assert!(has_header(b"\r\n\r\nX-Odd : y\n"));
         assert!(!has_header(b"no header here\n: x\nnot this: one\n"));
-        assert!(says_read(b"A: b\nstatus: OR\n\n"));
-        assert!(!says_read(b"A: b\n\nStatus: R\n"));
+        assert!(says(b"A: b\nstatus: OR\n\n", b"status", b'R'));
+        assert!(!says(b"A: b\nX-Status: R\n\n", b"status", b'R'));
+        assert!(!says(b"A: b\n\nStatus: R\n", b"status", b'R'));
     }
 }

@@ -30,6 +30,19 @@ impl Condition {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.holds(row, moment)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(row, moment)),
+            Self::Compare { .. }
+            | Self::In { .. }
+            | Self::IsNull(_)
+            | Self::IsNotNull(_)
+            | Self::Membership { .. }
+            | Self::Overlap { .. } => self.holds_alone(row, moment),
+        }
+    }
+
+    /// [`Self::holds`] for conditions that have no others inside.
+    fn holds_alone(&self, row: &Row<'_>, moment: &Moment<'_>) -> bool {
+        match self {
+            Self::And(_) | Self::Or(_) => false,
             Self::IsNull(field) => !has_value(row, field),
             Self::IsNotNull(field) => has_value(row, field),
             Self::Compare { field, how, value } => compare(row, field, *how, value, moment),

@@ -65,6 +65,8 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("MetaInfo", "687c7f94-686a-42d3-9b67-2782eac4b4f8", DocLookup, "Property Bag").base().hidden().with(&[("List", "Docs"), ("ShowField", "MetaInfo")]).computed(computed::meta_info),
     row("_Level", "43bdd51b-3c5b-4e78-90a8-fb2087f71e70", Integer, "Level").base().hidden().read_only().with(&[("ColName", "tp_Level")]).computed(computed::one),
     row("_IsCurrentVersion", "c101c3e7-122d-4d4d-bc34-58e94a38c816", Boolean, "Is Current Version").base().hidden().read_only().with(&[("ColName", "tp_IsCurrentVersion")]).computed(computed::yes),
+    // Printed in the rows of the documentation and named by no other document, so its id is ours.
+    row("ServerRedirected", "5b0d2f7e-3c41-4a88-9d1e-6f2c7a9041d3", Boolean, "Server Redirected").base().hidden().read_only().computed(computed::no),
     row("ItemChildCount", "b824e17e-a1b3-426e-aecf-f0184d900485", DocLookup, "Item Child Count").base().read_only().with(&[("List", "Docs"), ("ShowField", "ItemChildCount")]).computed(computed::zero_text),
     row("FolderChildCount", "960ff01f-2b6d-4f1b-9c3f-e19ad8927341", DocLookup, "Folder Child Count").base().read_only().with(&[("List", "Docs"), ("ShowField", "FolderChildCount")]).computed(computed::zero_text),
 ];

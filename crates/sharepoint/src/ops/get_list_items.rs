@@ -1,6 +1,6 @@
 //! `GetListItems` and `GetListItemChanges`. \[MS-LISTSWS 3.1.4.19, 3.1.4.20\]
 
-use model::{Guid, Value};
+use model::Guid;
 
 use crate::{
     caml::{self, Condition, Moment, Query, ViewFields},
@@ -11,7 +11,7 @@ use crate::{
     ops::{Answer, Request},
     query_options::{Defaults, QueryOptions, Scope},
     row_stream::{self, RowStream},
-    rows::{Item, Row, RowStyle, write_row},
+    rows::RowStyle,
     value, views,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         let list = context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
         let (view_fields, properties) = caml::view_fields(request.parameter("viewFields"))?;
         let options = QueryOptions::parse(request.parameter("queryOptions"), Defaults::Items);
-        let given = caml::payload(request.parameter("query"), "Query").map(Query::parse).transpose()?;
+        let given = Query::read(request.parameter("query"))?;
         let mut view_name = request.text("viewName").filter(|name| !name.is_empty());
         // Where the client says what it wants, a view that is not there does not matter.
         let says = ["query", "viewFields", "rowLimit", "queryOptions"];
@@ -34,7 +34,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             view_name = None;
         }
         let (_, shown) = super::get_list::named(&list, view_name.as_deref())?;
-        let query = match given.filter(|query| !query.is_empty()) {
+        let query = match given {
             Some(query) => query,
             // Without a view's name its fields and limit count, not its condition.
             None if view_name.is_some() => listing::view_query(&shown)?,
@@ -77,6 +77,8 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
 pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
     Box::pin(async move {
         let context = request.context;
+        // Before the rows are looked at, so that what changes meanwhile comes with the next question.
+        let asked_at = context.now();
         let mut view = request.view().await?;
         let list = context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
         let (view_fields, properties) = caml::view_fields(request.parameter("viewFields"))?;
@@ -87,44 +89,27 @@ pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
                 Some(value::time(&text).ok_or_else(|| Failure::uncoded("The parameter since is not a date."))?)
             }
         };
-        let contains = caml::payload(request.parameter("contains"), "Contains")
-            .filter(|node| node.children().next().is_some())
-            .map(Condition::parse_contains)
-            .transpose()?;
-        let query = Query { condition: contains, order: Vec::new() };
+        let contains = caml::contains(request.parameter("contains"))?;
+        let conditions = contains.into_iter().chain(since.map(|since| Condition::since("Modified", since)));
+        let conditions: Vec<Condition> = conditions.collect();
+        let condition = (!conditions.is_empty()).then_some(Condition::And(conditions));
+        let query = Query { condition, order: Vec::new() };
         query.check(&list)?;
         let shown = listing::default_view(&list)
             .ok_or_else(|| Failure::coded(Code::NO_VIEW, "The specified view is invalid."))?;
-        let fields = listing::row_fields(&list, &view_fields, &shown, true);
+        let fields = row_stream::indexes(&list, &listing::row_fields(&list, &view_fields, &shown, true));
         let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
-        let moment = Moment { now: context.now(), user_id: context.site.user_id(), calendar_date: None, names: &known };
+        let moment = Moment { now: asked_at, user_id: context.site.user_id(), calendar_date: None, names: &known };
         let everything = Filter { condition: None, folder: Some(String::new()), scope: Scope::RecursiveAll };
-        let all = listing::page(&mut view, &list, &everything, &[], None, None, &moment).await?.items;
-        let mut changed: Vec<Item> = Vec::new();
-        for item in &all {
-            let row = Row::new(&list, item)?;
-            let modified = row.stored("Modified").as_ref().and_then(Value::as_time);
-            let fits = query.condition.as_ref().is_none_or(|condition| condition.holds(&row, &moment));
-            if fits && since.is_none_or(|since| modified.is_some_and(|modified| modified >= since)) {
-                changed.push(item.clone());
-            }
-        }
-        let names = Names::of_rows(&mut view, &list, &all, &fields).await?;
+        let all = listing::large_page(&mut view, &list, &everything, &[], None, None, &moment).await?;
+        let chosen = Filter { condition: query.condition, ..everything };
+        let changed = listing::large_page(&mut view, &list, &chosen, &[], None, None, &moment).await?;
         let style = RowStyle { date_in_utc: true, properties, ..RowStyle::default() };
         let out = request.out;
         out.start("GetListItemChangesResult");
         out.start("listitems");
-        out.attribute_display("TimeStamp", context.now());
+        out.attribute_display("TimeStamp", asked_at);
         declare_rowset(out);
-        for items in [&changed, &all] {
-            row_stream::begin_data(out, items.len() as u64, None);
-            for item in items {
-                write_row(out, &Row::new(&list, item)?, &fields, &style, &names);
-            }
-            out.end();
-        }
-        out.end();
-        out.end();
-        Ok(None)
+        Ok(Some(RowStream::begin(out, view, list, fields, style, changed).with_second(all)))
     })
 }

@@ -1,5 +1,6 @@
 //! `UpdateListItems`. \[MS-LISTSWS 3.1.4.31\]
 
+use engine::{EngineError, View};
 use model::{ItemFlags, ItemId, limits};
 use xml::{Node, Writer};
 
@@ -20,6 +21,9 @@ use crate::{
 const METHODS_MAX: usize = limits::BATCH_IDS_MAX;
 /// Values of one method.
 const VALUES_MAX: usize = 5_000;
+
+/// What a method may do.
+const COMMANDS: &[&str] = &["New", "Update", "Delete", "Move", "Moderate"];
 
 /// What became of a method.
 enum Outcome {
@@ -58,6 +62,9 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
                     .to_owned()
             }
         };
+        if !folder.is_empty() && !is_folder(&mut request.view().await?, &list, &folder).await? {
+            return Err(Failure::uncoded("RootFolder does not exist."));
+        }
         let methods: Vec<Node<'_>> = batch.children().filter(|node| node.local() == "Method").collect();
         if methods.len() > METHODS_MAX {
             return Err(Failure::uncoded("The batch has too many methods."));
@@ -73,7 +80,8 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         request.out.start("Results");
         let mut stopped = false;
         for method in methods {
-            let command = method.attribute("Cmd").unwrap_or_default();
+            let sent = method.attribute("Cmd").unwrap_or_default();
+            let command = COMMANDS.iter().find(|known| known.eq_ignore_ascii_case(sent)).copied().unwrap_or(sent);
             let outcome = if stopped {
                 let text = "The operation was cancelled because an earlier one failed.";
                 Outcome::Refused { failure: Failure::coded(Code::CANCELLED, text), row: None, sent_version: None }
@@ -81,7 +89,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
                 perform(context, &list, method, command, &folder).await?
             };
             stopped |= stop && matches!(outcome, Outcome::Refused { .. });
-            let id = format!("{},{command}", method.attribute("ID").unwrap_or_default());
+            let id = format!("{},{sent}", method.attribute("ID").unwrap_or_default());
             write_result(context, request.out, &list, &id, outcome, &style).await?;
         }
         request.out.end();
@@ -91,18 +99,32 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
 }
 
 fn writes(method: Node<'_>) -> Vec<FieldWrite> {
-    let fields = method.children().filter(|node| node.local() == "Field").take(VALUES_MAX);
+    let fields = method.children().filter(|node| node.local() == "Field").take(VALUES_MAX + 1);
     fields
-        .map(|node| {
+        .map(|node| FieldWrite {
+            name: node.attribute("Name").unwrap_or_default().to_owned(),
+            property: node.attribute("Property").map(str::to_owned),
             // Markup that was not escaped counts as the text it is.
-            let inner: String = node.children().map(Node::to_xml).collect();
-            FieldWrite {
-                name: node.attribute("Name").unwrap_or_default().to_owned(),
-                property: node.attribute("Property").map(str::to_owned),
-                text: if inner.is_empty() { node.text().into_owned() } else { inner },
-            }
+            text: if node.children().next().is_none() { node.text().into_owned() } else { inner_markup(node) },
         })
         .collect()
+}
+
+/// What stands inside an element, text and markup, without the declarations that stand on the element.
+fn inner_markup(node: Node<'_>) -> String {
+    let whole = node.to_xml();
+    let mut quote = None;
+    let start = whole.bytes().position(|byte| {
+        match (quote, byte) {
+            (None, b'>') => return true,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(open), byte) if open == byte => quote = None,
+            (None | Some(_), _) => {}
+        }
+        false
+    });
+    let inner = start.and_then(|start| whole.get(start + 1..whole.rfind("</")?));
+    inner.unwrap_or_default().to_owned()
 }
 
 /// # Errors
@@ -115,6 +137,10 @@ async fn perform(
     folder: &str,
 ) -> Result<Outcome, Failure> {
     let writes = writes(method);
+    if writes.len() > VALUES_MAX {
+        let failure = Failure::bad_value("The method has too many fields.");
+        return Ok(Outcome::Refused { failure, row: None, sent_version: None });
+    }
     let mut view = context.view().await?;
     let names = update::names_for(&mut view, list, &writes).await?;
     let reading = Reading { names: &names, now: context.now() };
@@ -122,7 +148,12 @@ async fn perform(
     let number = plain("ID").and_then(|text| text.split(";#").next()).and_then(|text| text.parse::<u32>().ok());
     let sent_version = plain("owshiddenversion").and_then(|text| text.parse::<i32>().ok());
     let existing = match (command, number) {
-        ("New", _) | (_, None) => None,
+        ("New", _) => None,
+        // Files go by their URL too.
+        (_, None) => match plain("FileRef").filter(|url| !url.is_empty()) {
+            Some(url) => row_at(&mut view, list, url).await?,
+            None => None,
+        },
         (_, Some(number)) => {
             let id = ItemId::in_list(list.id(), number);
             view.items(&[id]).await?.pop().flatten().map(Item::from)
@@ -167,6 +198,16 @@ async fn perform(
     }
 }
 
+/// The file or folder of a list at a URL.
+async fn row_at(view: &mut View, list: &List, url: &str) -> Result<Option<Item>, Failure> {
+    let url = url.rsplit(";#").next().unwrap_or(url);
+    let inside = paths::inside_site(&list.host_url, &list.site_folder, url);
+    match paths::below(&inside, list.collection.folder()) {
+        Some(path) => Ok(view.row_at(list.id(), path).await?.map(Item::from)),
+        None => Ok(None),
+    }
+}
+
 /// Moves a file or folder to another place of the site.
 pub(crate) async fn move_row(
     context: &Context<'_>,
@@ -189,14 +230,13 @@ pub(crate) async fn move_row(
     let (directory, name) = paths::split(&path);
     update::leaf(name)?;
     let mut view = context.view().await?;
-    if !directory.is_empty()
-        && !view.row_at(target.id(), directory).await?.is_some_and(|row| row.flags.has(ItemFlags::FOLDER))
-    {
+    let target = context.wrap(target);
+    if !directory.is_empty() && !is_folder(&mut view, &target, directory).await? {
         return Err(Failure::bad_value("There is no folder for MoveNewUrl."));
     }
     drop(view);
     let row = Row::new(list, item)?;
-    if !(row.is_file() || row.is_folder()) || !context.wrap(target.clone()).template.is_library() {
+    if !(row.is_file() || row.is_folder()) || !target.template.is_library() {
         return Err(Failure::bad_value("Only files and folders of libraries can be moved."));
     }
     if target.id() == list.id() {
@@ -207,7 +247,15 @@ pub(crate) async fn move_row(
         };
         return Ok(Item::from(context.site.update_row(item.id, version, &rename).await?));
     }
+    if version.is_some_and(|version| version != row.version()) {
+        return Err(Failure::Engine(EngineError::Stale { item: item.id, current: item.seq }));
+    }
     Ok(Item::from(context.site.move_row(item.id, target.id(), &path).await?))
+}
+
+/// Whether there is a folder at a path inside a list.
+async fn is_folder(view: &mut View, list: &List, path: &str) -> Result<bool, Failure> {
+    Ok(view.row_at(list.id(), path).await?.is_some_and(|row| row.flags.has(ItemFlags::FOLDER)))
 }
 
 async fn write_result(

@@ -60,9 +60,16 @@ pub(super) async fn run(
 }
 
 async fn write_part(out: &mut Vec<u8>, mark: &str, response: Response<Body>) {
-    let (parts, body) = response.into_parts();
-    // Bodies of this adapter lie in memory and cannot fail.
-    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let (mut parts, body) = response.into_parts();
+    let bytes = match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        // An answer that broke off must not pass for a whole one.
+        Err(_) => {
+            let (failed, body) = super::reply::failure(&RestError::busy(), super::entity::Level::Minimal).into_parts();
+            parts = failed;
+            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default()
+        }
+    };
     let reason = parts.status.canonical_reason().unwrap_or_default();
     let head = format!("--{mark}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n");
     out.extend_from_slice(head.as_bytes());

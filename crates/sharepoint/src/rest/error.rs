@@ -216,7 +216,8 @@ impl From<EngineError> for RestError {
 }
 
 impl RestError {
-    fn busy() -> Self {
+    /// The server cannot answer now.
+    pub(crate) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, -1, SERVICE, "The server is busy. Try again later.")
     }
 }

@@ -12,7 +12,7 @@ use super::{
     reply::Reply,
 };
 use crate::{
-    caml::{FieldRef, Moment, OrderKey, Query},
+    caml::{FieldRef, Moment, OrderKey, Query, XML_LIMITS},
     listing::{self, Bookmark, Filter},
     names::Names,
     query_options::Scope,
@@ -225,7 +225,7 @@ pub(super) async fn by_caml(ask: &Ask<'_>) -> Result<Reply, RestError> {
         Some(Json::String(text)) => text.clone(),
         Some(_) | None => String::new(),
     };
-    let document = xml::Document::parse_fragment(&markup, &xml::Limits::DEFAULT)
+    let document = xml::Document::parse_fragment(&markup, &XML_LIMITS)
         .map_err(|error| RestError::bad_query(format!("The ViewXml cannot be read: {error}.")))?;
     let root = document.root();
     let given = root.child_local("View").unwrap_or(root);

@@ -1,6 +1,5 @@
 //! Fields of lists.
 
-use model::{Bag, limits};
 use serde_json::Value as Json;
 use xml::{Document, Limits, Writer};
 
@@ -13,7 +12,8 @@ use super::{
     reply::Reply,
 };
 use crate::{
-    fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, FieldType, bag_keys, custom_fields},
+    fields::{Field, FieldType},
+    list_draft::ListDraft,
     schema::{List, field_xml},
 };
 
@@ -164,36 +164,13 @@ pub(super) async fn add(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let document = Document::parse_fragment(&markup, &Limits::DEFAULT)
         .map_err(|error| RestError::bad_query(format!("The markup of the field cannot be read: {error}.")))?;
     let id = ask.context.adapter.engine.random().guid();
-    let mut field = document.root().children().next().and_then(|node| Field::from_node(node, id));
-    let field = field.as_mut().ok_or_else(|| RestError::bad_value("The field has no usable name or type."))?;
-    field.name = free_name(&list, &field.name).into();
-    if list.field_by_id(field.id).is_some() {
-        field.id = id;
-    }
-    let text = field_xml(field);
-    let custom = custom_fields(&list.collection.bag);
-    let bytes = custom.iter().map(|field| field_xml(field).len()).sum::<usize>() + text.len();
-    if custom.len() >= CUSTOM_FIELDS_MAX || bytes > limits::BAG_BYTES_MAX {
-        return Err(RestError::bad_value("The list has too many fields."));
-    }
-    let change = |bag: &mut Bag| {
-        // Another client may have added one meanwhile.
-        if custom_fields(bag).iter().all(|other| other.name != field.name) {
-            push_text(bag, text.clone());
-        }
-    };
-    let list = ask.context.wrap(ask.context.site.update_list(list.id(), &change).await?);
+    let node = document.root().children().next();
+    let node = node.ok_or_else(|| RestError::bad_value("The field has no usable name or type."))?;
+    let mut draft = ListDraft::new(list);
+    let field = draft.add(node, false, id).map_err(|failure| ask.failed(failure))?;
+    let list = draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
     let made = list.field(&field.name).ok_or_else(|| RestError::no_field(&field.name))?;
     Ok(Reply::Created(entity(&list, made)))
-}
-
-fn push_text(bag: &mut Bag, text: String) {
-    let mut texts = match bag.remove(&bag_keys::FIELDS) {
-        Some(model::Value::Texts(texts)) => texts,
-        Some(_) | None => Vec::new(),
-    };
-    texts.push(text);
-    bag.set(bag_keys::FIELDS, model::Value::Texts(texts));
 }
 
 /// The markup of a field that is described by properties.
@@ -234,39 +211,14 @@ fn markup(body: &super::body::Body) -> Result<String, RestError> {
     String::from_utf8(writer.into_bytes()).map_err(|_| RestError::bad_query("The field is not valid."))
 }
 
-/// An internal name that no field of the list has.
-fn free_name(list: &List, name: &str) -> String {
-    let numbered = |number: usize| match number {
-        0 => name.to_owned(),
-        _ => {
-            let suffix = (number - 1).to_string();
-            let kept: String = name.chars().take(FIELD_NAME_CHARS_MAX.saturating_sub(suffix.len())).collect();
-            kept + &suffix
-        }
-    };
-    let mut names = (0..=CUSTOM_FIELDS_MAX).map(numbered);
-    names.find(|name| list.field(name).is_none()).unwrap_or_else(|| name.to_owned())
-}
-
 /// `DELETE lists(guid'…')/fields('…')`, of a field that was added.
 pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     drop(view);
-    let field = find(ask, &list)?;
-    let own = list.template.list_fields().iter().any(|own| own.name == field.name);
-    if own || !field.custom {
-        return Err(RestError::bad_value(format!("The field {} cannot be deleted.", field.name)));
-    }
-    let change = |bag: &mut Bag| {
-        let kept =
-            custom_fields(bag).iter().filter(|other| other.name != field.name).map(field_xml).collect::<Vec<_>>();
-        bag.put(bag_keys::FIELDS, Some(model::Value::Texts(kept.clone())).filter(|_| !kept.is_empty()));
-        if let Some(model::Value::Texts(mut names)) = bag.remove(&bag_keys::VIEW_FIELDS) {
-            names.retain(|name| *name != field.name);
-            bag.set(bag_keys::VIEW_FIELDS, model::Value::Texts(names));
-        }
-    };
-    ask.context.site.update_list(list.id(), &change).await?;
+    let name = find(ask, &list)?.name.clone();
+    let mut draft = ListDraft::new(list);
+    draft.remove(&name).map_err(|failure| ask.failed(failure))?;
+    draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
     Ok(Reply::Deleted)
 }

@@ -1,7 +1,6 @@
 //! Lists of the site.
 
 use engine::{ListCollection, View, list_keys};
-use http::StatusCode;
 use model::{Bag, Time, Value as Stored};
 use serde_json::Value as Json;
 
@@ -15,7 +14,7 @@ use super::{
     reply::Reply,
     web,
 };
-use crate::{ops::add_list, paths, schema::List, views};
+use crate::{list_draft::ListDraft, ops::add_list, paths, schema::List, views};
 
 /// The template of lists that are made without one.
 const TEMPLATE_DEFAULT: i64 = 100;
@@ -198,17 +197,16 @@ pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     Ok(Reply::Created(entity(ask, &list, view.position())))
 }
 
-fn title_error(error: engine::EngineError) -> RestError {
-    let error = RestError::from(error);
-    if error.status == StatusCode::CONFLICT { RestError::title_taken() } else { error }
-}
-
 /// `MERGE lists(guid'…')`: title and description; what else clients send along has no effect.
 pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     drop(view);
     check_version(ask, &list)?;
+    let mut draft = ListDraft::new(list);
+    if ask.if_match().is_some() {
+        draft.guard();
+    }
     let body = ask.body()?;
     let (title, description) = (body.text("Title")?, body.text("Description")?);
     let change = |bag: &mut Bag| {
@@ -219,8 +217,8 @@ pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
             bag.put(list_keys::LIST_DESCRIPTION, Some(Stored::text(description)).filter(|_| !description.is_empty()));
         }
     };
-    let list = ask.context.site.update_list(list.id(), &change).await.map_err(title_error)?;
-    Ok(Reply::Changed(Some(etag(&ask.context.wrap(list)))))
+    let list = draft.write(&ask.context, &change).await.map_err(|failure| ask.failed(failure))?;
+    Ok(Reply::Changed(Some(etag(&list))))
 }
 
 /// `DELETE lists(guid'…')`.

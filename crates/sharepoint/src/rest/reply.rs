@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     Property(String, Value),
     /// Bytes of another type.
     Raw(&'static str, Vec<u8>),
+    /// Bytes of another type that are still to be made.
+    Stream(&'static str, Body),
     /// Nothing, with the ETag of what was changed.
     Changed(Option<String>),
     /// Nothing: it is gone.
@@ -110,6 +112,11 @@ impl Reply {
                 wish.json(StatusCode::OK, body)
             }
             Self::Raw(content_type, bytes) => answer(StatusCode::OK, content_type, bytes),
+            Self::Stream(content_type, body) => {
+                let mut response = Response::new(body);
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+                response
+            }
             Self::Changed(etag) => {
                 let mut response = answer(StatusCode::NO_CONTENT, wish.level.content_type(), Vec::new());
                 response.headers_mut().remove(header::CONTENT_TYPE);

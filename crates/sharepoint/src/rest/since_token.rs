@@ -1,9 +1,15 @@
 //! `POST …/GetListItemChangesSinceToken`: the question in JSON, the answer in XML as SOAP gives it.
 
-use xml::{Document, Limits, Writer};
+use xml::{Document, Writer};
 
 use super::{Ask, error::RestError, reply::Reply};
-use crate::changes::{ChangesAsk, ChangesParameters, write_changes};
+use crate::{
+    caml::XML_LIMITS,
+    changes::{ChangesAsk, ChangesParameters, begin_changes},
+    row_stream,
+};
+
+const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 
 /// What changed in a list since a token.
 pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
@@ -33,16 +39,19 @@ pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut writer = Writer::new();
     writer.declaration();
     writer.start("GetListItemChangesSinceTokenResult");
-    let written = write_changes(&ask.context, &list.guid().to_string(), &question, &mut writer).await;
-    written.map_err(|failure| ask.failed(failure))?;
-    writer.end();
-    Ok(Reply::Raw("text/xml; charset=utf-8", writer.into_bytes()))
+    let rows = begin_changes(&ask.context, &list.guid().to_string(), &question, &mut writer).await;
+    let mut rows = rows.map_err(|failure| ask.failed(failure))?;
+    if rows.write_some(&mut writer).await.map_err(|failure| ask.failed(failure))? {
+        return Ok(Reply::Stream(CONTENT_TYPE, rows.stream(writer)));
+    }
+    row_stream::close(&mut writer, 0);
+    Ok(Reply::Raw(CONTENT_TYPE, writer.into_bytes()))
 }
 
 /// Markup that stands in a text.
 fn fragment<'t>(name: &str, text: Option<&'t str>) -> Result<Option<Document<'t>>, RestError> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-    let document = Document::parse_fragment(text, &Limits::DEFAULT)
+    let document = Document::parse_fragment(text, &XML_LIMITS)
         .map_err(|error| RestError::bad_query(format!("The markup in {name} cannot be read: {error}.")))?;
     Ok(Some(document))
 }

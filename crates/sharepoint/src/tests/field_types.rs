@@ -28,8 +28,10 @@ async fn prepare(server: &Server) {
 }
 
 /// Field, what is written, what is shown, and conditions that take the item or leave it.
+type Case = (&'static str, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
 #[rustfmt::skip]
-const CASES: &[(&str, &str, &str, &[&str], &[&str])] = &[
+const CASES: &[Case] = &[
     ("Text", "a &lt;b&gt; \u{fc}", "a <b> \u{fc}", &["<Eq>F<Value Type=\"Text\">A &lt;B> \u{dc}</Value></Eq>"], &["<Eq>F<Value Type=\"Text\">a</Value></Eq>"]),
     ("Whole", "-7", "-7", &["<Lt>F<Value Type=\"Integer\">-6</Value></Lt>"], &["<Gt>F<Value Type=\"Integer\">0</Value></Gt>"]),
     ("Money", "12.5", "12.5000000000000", &["<Geq>F<Value Type=\"Currency\">12.5</Value></Geq>"], &["<Neq>F<Value Type=\"Currency\">12.5</Value></Neq>"]),

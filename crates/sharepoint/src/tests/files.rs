@@ -113,3 +113,32 @@ async fn files_move_between_libraries() {
     let back = [("destination", "http://h:8080/sites/team/Documents/back.txt")];
     assert_eq!(server.file("MOVE", "/sites/team/Archive/c.txt", &back, "").await.status, StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn files_go_by_their_url() {
+    let server = Server::start().await;
+    for name in ["a%20b.txt", "c.txt"] {
+        server.file("PUT", &format!("/sites/team/Documents/{name}"), &[], "x").await;
+    }
+    let method = |command: &str, fields: &[(&str, &str)]| {
+        let fields: String =
+            fields.iter().map(|(name, value)| format!("<Field Name=\"{name}\">{value}</Field>")).collect();
+        format!("<Method ID=\"1\" Cmd=\"{command}\">{fields}</Method>")
+    };
+    let url = ("FileRef", "http://h:8080/sites/team/Documents/a%20b.txt");
+    let reply = server.update("Documents", &method("Update", &[url, ("Title", "named")])).await;
+    assert_eq!((reply.value("row/@ows_Title"), reply.value("row/@ows_ID")), ("named".into(), "1".into()));
+    for elsewhere in ["http://h:8080/sites/team/Documents/none", "/sites/team/Lists/Tasks/1_.000", "/"] {
+        let reply = server.update("Documents", &method("Delete", &[("FileRef", elsewhere)])).await;
+        assert_eq!(reply.value("Result/ErrorCode"), "0x81020016", "{elsewhere}");
+    }
+    let reply = server.update("Documents", &method("Delete", &[("FileRef", "2;#sites/team/Documents/c.txt")])).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x00000000");
+    // Somebody has changed the file since: it stays where it is.
+    server.lists("AddList", "<listName>Archive</listName><description/><templateID>101</templateID>").await;
+    let to = ("MoveNewUrl", "http://h:8080/sites/team/Archive/a.txt");
+    let reply = server.update("Documents", &method("Move", &[("ID", "1"), ("owshiddenversion", "1"), to])).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x81020015");
+    let reply = server.update("Documents", &method("Move", &[("ID", "1"), ("owshiddenversion", "2"), to])).await;
+    assert_eq!(reply.value("Result/ErrorCode"), "0x00000000");
+}

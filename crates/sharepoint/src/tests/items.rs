@@ -285,7 +285,7 @@ async fn junk_is_refused_and_not_fatal() {
              </QueryOptions></queryOptions>"
         )
     };
-    let nested = format!("<Where>{}{}</Where>", "<And>".repeat(50), "</And>".repeat(50));
+    let nested = format!("<Where>{}{}</Where>", "<And>".repeat(300), "</And>".repeat(300));
     for (parameters, good) in [
         (query("<Where/>"), true),
         (query("<Where><And/></Where>"), true),
@@ -328,9 +328,152 @@ async fn junk_is_refused_and_not_fatal() {
         let expected = if name == "ID" { "0x00000000" } else { "0x81020014" };
         assert_eq!(code, expected, "{name} {value}");
     }
+    let many = format!("<Method ID=\"1\" Cmd=\"New\">{}</Method>", "<Field Name=\"Title\">x</Field>".repeat(5_001));
+    assert_eq!(server.update("Tasks", &many).await.value("Result/ErrorCode"), "0x81020014");
     let batch = "<listName>Tasks</listName><updates><Batch LockSchema=\"TRUE\" ListVersion=\"9\"><Method ID=\"1\" Cmd=\"Delete\">\
                  <Field Name=\"ID\">1</Field></Method></Batch></updates>";
     assert_eq!(server.try_lists("UpdateListItems", batch).await.value("errorcode"), "0x80070666");
     let reply = server.try_lists("UpdateListItems", "<listName/><updates/>").await;
     assert_eq!(reply.value("errorstring"), "Cannot access a closed Stream.");
+}
+
+#[tokio::test]
+async fn queries_count_however_they_are_wrapped() {
+    let server = Server::start().await;
+    server.add("Tasks", &["one", "two", "three"]).await;
+    let condition = "<Where><Eq><FieldRef Name=\"Title\"/><Value Type=\"Text\">two</Value></Eq></Where>";
+    let escaped = "&lt;Query&gt;&lt;Where/&gt;&lt;/Query&gt;";
+    for (query, good) in [
+        (format!("<Query>{condition}</Query>"), true),
+        (format!("<Query xmlns=\"\">{condition}</Query>"), true),
+        (format!("<x:Query xmlns:x=\"urn:x\">{condition}</x:Query>"), true),
+        (condition.to_owned(), true),
+        (format!("<query>{condition}</query>"), true),
+        (format!("<query><Query>{condition}</Query></query>"), true),
+        (format!("<Query><Query>{condition}</Query></Query>"), true),
+        (format!("<View><Query>{condition}</Query></View>"), true),
+        (format!("<Query>{condition}<RowLimit>5</RowLimit></Query>"), true),
+        // Whoever asks for some rows must not get all of them.
+        (escaped.to_owned(), false),
+        (condition.replace("Where", "where"), false),
+        (format!("<Qvery>{condition}</Qvery>"), false),
+    ] {
+        for operation in ["GetListItems", "GetListItemChangesSinceToken"] {
+            let reply = server.try_lists(operation, &format!("<listName>Tasks</listName><query>{query}</query>")).await;
+            if good {
+                assert_eq!(reply.values("row/@ows_Title"), ["two"], "{operation} {query}");
+            } else {
+                assert_eq!((reply.status.as_u16(), reply.values("errorcode").len()), (500, 0), "{operation} {query}");
+            }
+        }
+    }
+    let parameters = format!("<listName>Tasks</listName><Query>{condition}</Query>");
+    assert_eq!(server.lists("GetListItems", &parameters).await.values("row/@ows_Title"), ["two"]);
+    for fields in ["<FieldRef Name=\"Title\"/>", "<viewFields><FieldRef Name=\"Title\"/></viewFields>"] {
+        let parameters = format!("<listName>Tasks</listName><viewFields>{fields}</viewFields>");
+        let reply = server.lists("GetListItems", &parameters).await;
+        assert!(reply.values("row/@ows_LinkTitle").is_empty() && reply.values("row/@ows_Title").len() == 3, "{fields}");
+    }
+    let options = "<queryOptions><queryOptions><DateInUtc>true</DateInUtc></queryOptions></queryOptions>";
+    let reply = server.lists("GetListItems", &format!("<listName>Tasks</listName>{options}")).await;
+    assert_eq!(reply.values("row/@ows_Modified")[0], "2026-03-04T05:06:07Z");
+    let batch = "<listName>Tasks</listName><updates><updates><Batch><Method ID=\"1\" Cmd=\"delete\"><Field Name=\"ID\">1\
+                 </Field></Method></Batch></updates></updates>";
+    let reply = server.lists("UpdateListItems", batch).await;
+    assert_eq!((reply.value("Result/@ID"), reply.value("Result/ErrorCode")), ("1,delete".into(), "0x00000000".into()));
+}
+
+/// Tools join many values by `Or`, each inside the one before.
+#[tokio::test]
+async fn long_chains_of_conditions() {
+    let server = Server::start().await;
+    server.add("Tasks", &["t7", "t8", "t200"]).await;
+    let one = |number: u32| format!("<Eq><FieldRef Name=\"Title\"/><Value Type=\"Text\">t{number}</Value></Eq>");
+    let chain = (0..150).fold(one(8), |inner, number| format!("<Or>{inner}{}</Or>", one(number)));
+    let parameters = format!("<listName>Tasks</listName><query><Query><Where>{chain}</Where></Query></query>");
+    assert_eq!(server.lists("GetListItems", &parameters).await.values("row/@ows_Title"), ["t7", "t8"]);
+    // As deep as is taken, the two kinds by turns.
+    let deep = (0..128).fold(one(8), |inner, _| format!("<And><Or>{inner}</Or></And>"));
+    let parameters = format!("<listName>Tasks</listName><query><Query><Where>{deep}</Where></Query></query>");
+    assert_eq!(server.lists("GetListItems", &parameters).await.values("row/@ows_Title"), ["t8"]);
+}
+
+#[tokio::test]
+async fn markup_in_a_value_is_kept_whole() {
+    let server = Server::start().await;
+    for (sent, kept) in [
+        (
+            "before <b>bold</b> &amp; <i title=\"a&gt;b\">it</i> after",
+            "before <b>bold</b> &amp; <i title=\"a&gt;b\">it</i> after",
+        ),
+        ("<p>only</p>", "<p>only</p>"),
+        ("&lt;p&gt;a &amp;amp; b&lt;/p&gt;", "<p>a &amp; b</p>"),
+    ] {
+        let method = format!("<Method ID=\"1\" Cmd=\"New\"><Field Name=\"Body\">{sent}</Field></Method>");
+        assert_eq!(server.update("Announcements", &method).await.value("row/@ows_Body"), kept, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn users_are_named_by_id_or_login() {
+    let server = Server::start().await;
+    server.add("Tasks", &["x"]).await;
+    server.as_guest().await.lists("GetListCollection", "").await;
+    for (sent, expected) in [
+        ("1", Some("1;#Ann Example")),
+        ("1;#whoever", Some("1;#Ann Example")),
+        ("Guest@Example.org", Some("2;#Guest; of, honour")),
+        ("-1;#guest@example.org", Some("2;#Guest; of, honour")),
+        ("i:0#.f|membership|ann@example.org", Some("1;#Ann Example")),
+        ("EXAMPLE\\ann@example.org", Some("1;#Ann Example")),
+        ("ann example", Some("1;#Ann Example")),
+        ("", None),
+        ("99", None),
+        ("99;#Ann", None),
+        ("nobody", None),
+    ] {
+        let method = format!(
+            "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"AssignedTo\">{sent}</Field></Method>"
+        );
+        let reply = server.update("Tasks", &method).await;
+        let code = if expected.is_some() || sent.is_empty() { "0x00000000" } else { "0x81020014" };
+        assert_eq!(reply.value("Result/ErrorCode"), code, "{sent}");
+        if let Some(expected) = expected {
+            assert_eq!(reply.value("row/@ows_AssignedTo"), expected, "{sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn items_lie_in_folders_that_exist() {
+    let server = Server::start().await;
+    let folder =
+        "<Method ID=\"1\" Cmd=\"New\"><Field Name=\"FSObjType\">1</Field><Field Name=\"BaseName\">sub</Field></Method>";
+    server.update("Tasks", folder).await;
+    let add = |folder: &str| {
+        format!(
+            "<listName>Tasks</listName><updates><Batch RootFolder=\"{folder}\"><Method ID=\"1\" Cmd=\"New\"><Field \
+             Name=\"Title\">in</Field></Method></Batch></updates>"
+        )
+    };
+    server.lists("UpdateListItems", &add("/sites/team/Lists/Tasks/sub")).await;
+    for bad in ["/sites/team/Lists/Tasks/none", "/sites/team/Lists/Other", "/sites/team/Lists/Tasks/sub/2_.000"] {
+        assert_eq!(server.try_lists("UpdateListItems", &add(bad)).await.status.as_u16(), 500, "{bad}");
+    }
+    let all = "<listName>Tasks</listName>";
+    let files = async || server.lists("GetListItemChangesSinceToken", all).await.values("row/@ows_FileRef");
+    assert_eq!(files().await, ["1;#sites/team/Lists/Tasks/sub", "2;#sites/team/Lists/Tasks/sub/2_.000"]);
+    let token = server.lists("GetListItemChangesSinceToken", all).await.value("Changes/@LastChangeToken");
+    let rename =
+        "<Method ID=\"1\" Cmd=\"Update\"><Field Name=\"ID\">1</Field><Field Name=\"BaseName\">new</Field></Method>";
+    server.update("Tasks", rename).await;
+    assert_eq!(files().await, ["1;#sites/team/Lists/Tasks/new", "2;#sites/team/Lists/Tasks/new/2_.000"]);
+    let stale = "<Method ID=\"1\" Cmd=\"Delete\"><Field Name=\"ID\">1</Field><Field Name=\"owshiddenversion\">1</Field></Method>";
+    assert_eq!(server.update("Tasks", stale).await.value("Result/ErrorCode"), "0x81020015");
+    assert_eq!(files().await.len(), 2);
+    server.update("Tasks", "<Method ID=\"1\" Cmd=\"Delete\"><Field Name=\"ID\">1</Field></Method>").await;
+    let later = format!("{all}<changeToken>{token}</changeToken>");
+    let mut gone = server.lists("GetListItemChangesSinceToken", &later).await.values("Changes/Id");
+    gone.sort();
+    assert_eq!(gone, ["1", "2"]);
 }

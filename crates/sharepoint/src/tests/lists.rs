@@ -202,3 +202,14 @@ async fn guests_write_items_but_not_lists() {
     assert!(reply.value("row/@ows_PermMask").starts_with("0x"));
     assert!(reply.value("row/@ows_Author").contains(";#Guest; of,, honour,#guest@example.org,#"));
 }
+
+#[tokio::test]
+async fn the_list_of_users_keeps_its_title() {
+    let server = Server::start().await;
+    let parameters = "<listName>UserInfo</listName><listProperties><List Title=\"Other\"/></listProperties>";
+    assert_eq!(server.try_lists("UpdateList", parameters).await.value("errorcode"), "0x80070005");
+    assert_eq!(
+        server.lists("GetList", "<listName>UserInfo</listName>").await.value("List/@Title"),
+        "User Information List"
+    );
+}

@@ -30,7 +30,8 @@ impl Applier<'_> {
             self.put_part(item, part)?;
         }
         self.put_bag(item, bag)?;
-        self.arrive(item, collection, seq, flags)
+        let created_seq = self.forget_end(collection, id)?.unwrap_or(seq);
+        self.arrive(item, collection, (seq, created_seq), flags)
     }
 
     pub(super) fn update_item(&mut self, change: &ItemChange) -> Result<WriteReceipt, Failure> {
@@ -109,7 +110,8 @@ impl Applier<'_> {
         if let Some(bag) = bag {
             self.put_bag(new, bag)?;
         }
-        self.arrive(new, to, seq, row.flags)
+        let created_seq = self.forget_end(to, id)?.unwrap_or(seq);
+        self.arrive(new, to, (seq, created_seq), row.flags)
     }
 
     pub(super) fn copy_item(
@@ -147,7 +149,8 @@ impl Applier<'_> {
                WHERE root_id = ?1 AND hash = used.used_hash",
             params![self.root, item.to_i64()],
         )?;
-        self.arrive(new, to, seq, flags.unwrap_or(row.flags))
+        let created_seq = self.forget_end(to, id)?.unwrap_or(seq);
+        self.arrive(new, to, (seq, created_seq), flags.unwrap_or(row.flags))
     }
 
     pub(super) fn mark_item(
@@ -228,18 +231,37 @@ impl Applier<'_> {
         if taken { Err(CONFLICT.into()) } else { Ok(item) }
     }
 
+    /// Removes the tombstones of an item that comes back to a collection, and gives the first position at which it came.
+    fn forget_end(&self, collection: CollectionId, id: NewItemId) -> Result<Option<Seq>, Failure> {
+        let NewItemId::Given(item) = id else { return Ok(None) };
+        let found = self.all(
+            "SELECT seq, kind, created_seq FROM tombstone WHERE root_id = ?1 AND collection_id = ?2 AND item_id = ?3",
+            params![self.root, collection.to_i64(), item.to_i64()],
+            |row| Ok((row.get::<_, i64>(0)?, rows::tombstone_kind(row, 1)?, Seq::from_i64(row.get(2)?))),
+        )?;
+        let mut first = None;
+        for (seq, _, created_seq) in found.into_iter().filter(|(_, kind, _)| kind.is_end()) {
+            first = Some(first.map_or(created_seq, |first: Seq| first.min(created_seq)));
+            self.execute(
+                "DELETE FROM tombstone WHERE root_id = ?1 AND collection_id = ?2 AND seq = ?3",
+                params![self.root, collection.to_i64(), seq],
+            )?;
+        }
+        Ok(first)
+    }
+
     /// The hot row of an item that comes into a collection.
     fn arrive(
         &self,
         item: ItemId,
         collection: CollectionId,
-        seq: Seq,
+        (seq, created_seq): (Seq, Seq),
         flags: ItemFlags,
     ) -> Result<WriteReceipt, Failure> {
         self.execute(
             "INSERT INTO item(root_id, item_id, collection_id, seq, created_seq, content_seq, flags)
-               VALUES(?1, ?2, ?3, ?4, ?4, ?4, ?5)",
-            params![self.root, item.to_i64(), collection.to_i64(), seq.to_i64(), flags.0],
+               VALUES(?1, ?2, ?3, ?4, ?5, ?4, ?6)",
+            params![self.root, item.to_i64(), collection.to_i64(), seq.to_i64(), created_seq.to_i64(), flags.0],
         )?;
         self.count(collection, seq, tally(flags))?;
         Ok(WriteReceipt { seq, collection: Some(collection), item: Some(item), rows: 0 })

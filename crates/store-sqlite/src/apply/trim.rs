@@ -62,6 +62,12 @@ impl Applier<'_> {
                 }
             }
         }
+        // The stretch of an epoch ends where the next one begins.
+        self.execute(
+            "DELETE FROM epoch WHERE root_id = ?1
+               AND ordinal < (SELECT MAX(ordinal) FROM epoch WHERE root_id = ?1 AND at < ?2)",
+            params![self.root, before.0],
+        )?;
         self.execute(
             "DELETE FROM operation WHERE root_id = ?1 AND at < ?2",
             params![self.root, self.commit.at.0.saturating_sub(OPERATION_TICKS)],

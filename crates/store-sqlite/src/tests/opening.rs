@@ -47,6 +47,34 @@ fn each_start_that_writes_is_an_epoch() {
     let epochs: Vec<_> =
         block_on(view(&third).epochs()).unwrap().into_iter().map(|epoch| (epoch.epoch, epoch.first_seq)).collect();
     assert_eq!(epochs, [(1, Seq(0)), (33, Seq(2))]);
+    assert_eq!(view(&third).root().epoch, 33);
+    // Trimming takes those that were over before the time.
+    drop((second, third));
+    let fourth = open(&directory, 66);
+    create(&fourth, Vec::new());
+    let trim = |before| Commit {
+        writes: vec![Write::TrimTombstones { before, rows_max: 9 }],
+        ..Commit::new(view(&fourth).root().root, at(90))
+    };
+    let left = || {
+        let epochs = block_on(view(&fourth).epochs()).unwrap();
+        epochs.into_iter().map(|epoch| epoch.epoch).collect::<Vec<_>>()
+    };
+    block_on(fourth.commit(trim(Time(0)))).unwrap();
+    assert_eq!(left(), [1, 33, 66]);
+    block_on(fourth.commit(trim(at(0)))).unwrap();
+    assert_eq!(left(), [1, 33, 66]);
+    block_on(fourth.commit(trim(at(1)))).unwrap();
+    assert_eq!(left(), [66]);
+    // What takes no position is no beginning.
+    drop(fourth);
+    let fifth = open(&directory, 77);
+    let names = Write::PutName { scope: 1, name: Bytes::new(), target: store::NameTarget::Id(1) };
+    commit(&fifth, at(90), names).unwrap();
+    assert_eq!((view(&fifth).root().epoch, block_on(view(&fifth).epochs()).unwrap().len()), (66, 1));
+    assert_eq!(block_on(view(&fifth).position_at(at(90))).unwrap(), view(&fifth).root().last_seq);
+    create(&fifth, Vec::new());
+    assert_eq!(view(&fifth).root().epoch, 77);
 }
 
 #[test]
@@ -123,4 +151,81 @@ fn a_damaged_page_is_corrupt() {
     let store = open(&directory, 2);
     assert!(matches!(block_on(store.snapshot(ROOT)).err(), Some(StoreError::Corrupt(_))));
     assert!(matches!(commit(&store, at(0), new(Vec::new())), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn a_root_goes_in_steps() {
+    let Fixture { store, directory } = begun();
+    begin(&store, RootId(8));
+    let beside = dump(&store, RootId(8), &[1]);
+    let fill = |store: &SqliteStore| {
+        let operation = Guid([5; 16]);
+        let mut commit = Commit::new(ROOT, at(1));
+        commit.operation = Some(operation);
+        for number in 0..40_u8 {
+            commit.writes.push(new(vec![PartData { part: 1, bytes: vec![number; 100].into() }]));
+            let name = Bytes::copy_from_slice(&[number]);
+            commit.writes.push(Write::PutName { scope: 1, name, target: store::NameTarget::Id(1) });
+        }
+        let receipt = block_on(store.commit(commit)).unwrap();
+        for item in receipt.writes.iter().filter_map(|write| write.item).take(20) {
+            delete(store, at(2), item);
+        }
+        operation
+    };
+    let operation = fill(&store);
+    let rows = |table: &str| -> i64 {
+        (0..4)
+            .map(|shard| {
+                let connection = Connection::open(directory.path().join(format!("shard-{shard}.db"))).unwrap();
+                let sql = format!("SELECT COUNT(*) FROM {table} WHERE root_id = 7");
+                connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+            })
+            .sum()
+    };
+    let tables = [
+        "root",
+        "epoch",
+        "tick",
+        "collection",
+        "collection_bag",
+        "span",
+        "item",
+        "item_bag",
+        "tombstone",
+        "item_part",
+        "name",
+        "operation",
+    ];
+    assert!(tables.iter().all(|table| rows(table) > 0));
+    // One step, after which the power fails: the root is not there, and what is left goes at the next start.
+    let shard = store.shard_of(ROOT).unwrap().unwrap();
+    let step = || block_on(written(shard.writer.send(Job::DropRoot(ROOT)).unwrap())).unwrap().write(0).rows;
+    assert_eq!(step(), 1);
+    assert!(rows("item") > 0 && rows("name") > 0);
+    let is_gone = |store: &SqliteStore| {
+        assert_eq!(block_on(store.snapshot(ROOT)).map(drop), Err(StoreError::NoRoot(ROOT)));
+        assert_eq!(commit(store, at(3), new(Vec::new())), Err(StoreError::NoRoot(ROOT)));
+        assert_eq!(block_on(store.outcome(ROOT, operation)), Ok(None));
+        let roots = block_on(store.roots(None, 9)).unwrap().rows;
+        assert_eq!(roots.iter().map(|row| row.root).collect::<Vec<_>>(), [RootId(8)]);
+    };
+    is_gone(&store);
+    drop(store);
+    let store = open(&directory, 2);
+    is_gone(&store);
+    assert!(tables.iter().all(|table| rows(table) == 0));
+    // One that is made anew in between begins empty.
+    begin(&store, ROOT);
+    fill(&store);
+    let shard = store.shard_of(ROOT).unwrap().unwrap();
+    assert_eq!(block_on(written(shard.writer.send(Job::DropRoot(ROOT)).unwrap())).unwrap().write(0).rows, 1);
+    begin(&store, ROOT);
+    assert_eq!((rows("item"), rows("name"), rows("tombstone"), rows("collection")), (0, 0, 0, 1));
+    fill(&store);
+    block_on(store.drop_root(ROOT)).unwrap();
+    is_gone(&store);
+    assert!(tables.iter().all(|table| rows(table) == 0));
+    let after = dump(&store, RootId(8), &[1]);
+    assert_eq!(after, beside);
 }

@@ -70,7 +70,7 @@ pub fn dump_view(view: &mut dyn Snapshot, scopes: &[u64]) -> Dump {
     let epochs = block_on(view.epochs()).unwrap().iter().map(|epoch| (epoch.first_seq, epoch.at)).collect();
     let names = scopes.iter().flat_map(|scope| dump_names(view, *scope)).collect();
     let spans = block_on(view.spans(Seq::ZERO)).unwrap();
-    Dump { root: view.root().clone(), epochs, collections, spans, parts, names }
+    Dump { root: RootRow { epoch: 0, ..view.root().clone() }, epochs, collections, spans, parts, names }
 }
 
 /// Checks that a page that says there are more has rows, and that the range comes to an end.

@@ -105,8 +105,8 @@ pub fn moves_leave_a_tombstone_and_make_a_new_item(store: &dyn Store) {
     assert_eq!(view.collection(to).unwrap().items_seq, Seq(5));
     // Inside its collection, under its old id, with another bag.
     bench.one(write(moved, to, NewItemId::Given(moved), Some(text("other"))));
-    assert_eq!(bench.row(moved), row(moved, Seq(7), "other"));
-    assert_eq!(bench.view().history(to), [(6, moved, false), (7, moved, true)]);
+    assert_eq!(bench.row(moved), ItemRow { created_seq: Seq(5), ..row(moved, Seq(7), "other") });
+    assert_eq!(bench.view().history(to), [(7, moved, true)]);
     assert_eq!(block_on(bench.view().0.created(to, Seq(0), Seq(9), 9, Want::HOT)).unwrap().rows.len(), 1);
     bench.one(write(moved, from, NewItemId::Numbered, None));
     assert_eq!(bench.view().list(from), [ItemId::in_list(from, 1)]);
@@ -219,12 +219,50 @@ pub fn given_ids_must_be_free(store: &dyn Store) {
     bench.one(delete(item));
     let receipt = bench.one(given(item));
     assert_eq!((receipt.item, receipt.seq), (Some(item), Seq(4)));
-    assert_eq!(bench.row(item).created_seq, Seq(4));
+    assert_eq!((bench.row(item).created_seq, bench.row(item).content_seq), (Seq(2), Seq(4)));
     bench.one(given(ItemId::in_list(list, 9)));
     bench.one(given(ItemId::in_list(list, 4)));
     assert_eq!(bench.collection(list).last_number, 9);
     let next = bench.create(NewItem { id: NewItemId::Numbered, ..plain(list) });
     assert_eq!(next, ItemId::in_list(list, 10));
+}
+
+/// An item that comes back under its old id takes away what said that it went, where it comes back and nowhere else.
+pub fn what_comes_back_loses_its_tombstones(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let (list, other) = (bench.folder(), bench.folder());
+    let (item, beside) = (bench.item(list), bench.item(list));
+    let mark = |kind| Write::MarkItem { item, kind, note: text("mark") };
+    let given = |collection| Write::CreateItem(NewItem { id: NewItemId::Given(item), ..plain(collection) });
+    bench.write(vec![delete(beside), mark(TombstoneKind::Renamed), flag(item, ItemFlags::ASSOCIATED)]);
+    assert_eq!(bench.view().history(list), [(5, beside, false), (6, item, false), (7, item, false), (8, item, true)]);
+    bench.one(delete(item));
+    // Elsewhere it is another item.
+    bench.one(given(other));
+    assert_eq!(bench.view().gone(list).len(), 4);
+    bench.one(delete(item));
+    // A commit that fails takes nothing.
+    bench.try_write(vec![given(list), delete(ItemId(4_000))]).unwrap_err();
+    assert_eq!(bench.view().gone(list).len(), 4);
+    let before = bench.collection(list).purged_seq;
+    let receipt = bench.write(vec![given(list), mark(TombstoneKind::Restored)]);
+    assert_eq!((receipt.write(0).seq, receipt.write(1).seq), (Seq(12), Seq(13)));
+    let row = bench.row(item);
+    assert_eq!((row.seq, row.created_seq, row.content_seq), (Seq(12), Seq(3), Seq(12)));
+    let left = [(5, beside, false), (6, item, false), (12, item, true), (13, item, false)];
+    assert_eq!(bench.view().history(list), left);
+    assert_eq!(bench.view().gone(other).len(), 1);
+    assert_eq!(bench.collection(list).purged_seq, before);
+    // So does one that moves or is copied back.
+    let away = Write::MoveItem { item, to: other.into(), id: NewItemId::Seq, bag: None, note: text("") };
+    let away = bench.one(away).item.unwrap();
+    assert_eq!(bench.view().gone(list).len(), 4);
+    let (to, id) = (list.into(), NewItemId::Given(item));
+    bench.one(Write::CopyItem { item: away, to, id, bag: None, flags: None });
+    assert_eq!(bench.view().gone(list).len(), 3);
+    bench.one(delete(item));
+    bench.one(Write::MoveItem { item: away, to, id, bag: None, note: text("") });
+    assert_eq!(bench.view().gone(list).len(), 3);
 }
 
 /// Writes on an item that is not there say so, also when an earlier write of the commit removed it.

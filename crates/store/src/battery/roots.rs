@@ -21,7 +21,8 @@ pub fn a_root_begins_empty_at_zero(store: &dyn Store) {
         commit.create_root = Some((kind, guid(id)));
         assert_eq!(block_on(store.commit(commit)).unwrap().last_seq, Seq::ZERO);
         let mut view = block_on(store.snapshot(RootId(id))).unwrap();
-        let row = RootRow { root: RootId(id), kind, guid: guid(id), last_seq: Seq::ZERO, purged_seq: Seq::ZERO };
+        let (epoch, zero) = (block_on(view.epochs()).unwrap()[0].epoch, Seq::ZERO);
+        let row = RootRow { root: RootId(id), kind, guid: guid(id), last_seq: zero, epoch, purged_seq: zero };
         assert_eq!(*view.root(), row);
         assert_eq!(block_on(view.collections(None, 10)).unwrap().rows, []);
         assert_eq!(block_on(view.spans(Seq::ZERO)).unwrap(), []);
@@ -127,4 +128,8 @@ pub fn epochs_have_one_row_a_start(store: &dyn Store) {
     assert_eq!((first_seq, at), (Seq::ZERO, AT));
     let others = block_on(other.view().0.epochs()).unwrap();
     assert_eq!(others.iter().map(|row| row.epoch).collect::<Vec<_>>(), [epoch]);
+    // Trimming leaves the latest, however old.
+    bench.write_at(AT, vec![Write::TrimTombstones { before: AT.plus_seconds(9_000), rows_max: 9 }]);
+    assert_eq!(block_on(bench.view().0.epochs()).unwrap(), epochs);
+    assert_eq!(bench.view().0.root().epoch, epoch);
 }

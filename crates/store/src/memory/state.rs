@@ -54,7 +54,7 @@ pub(super) const fn minute(time: Time) -> i64 {
 impl RootState {
     pub(super) fn new(root: RootId, kind: RootKind, guid: Guid) -> Self {
         Self {
-            root: RootRow { root, kind, guid, last_seq: Seq::ZERO, purged_seq: Seq::ZERO },
+            root: RootRow { root, kind, guid, last_seq: Seq::ZERO, epoch: 0, purged_seq: Seq::ZERO },
             collections: Table::default(),
             children: Table::default(),
             items: Table::default(),

@@ -36,6 +36,9 @@ fn holds(state: &RootState, guard: &Guard) -> bool {
         Guard::ItemContentAt(item, seq) => state.items.get(item).is_some_and(|row| row.content_seq == *seq),
         Guard::ItemIn(item, collection) => state.items.get(item).is_some_and(|row| row.collection == *collection),
         Guard::CollectionAt(collection, seq) => state.collections.get(collection).is_some_and(|row| row.seq == *seq),
+        Guard::CollectionItemsAt(collection, seq) => {
+            state.collections.get(collection).is_some_and(|row| row.items_seq == *seq)
+        }
         Guard::CollectionExists(collection) => state.collections.contains_key(collection),
         Guard::CollectionEmpty(collection) => {
             state.collections.get(collection).is_some_and(|row| row.items == 0 && row.associated == 0)
@@ -207,7 +210,22 @@ impl Writer<'_> {
         for part in new.parts {
             self.state.parts.put((item, part.part), part.bytes);
         }
-        self.arrive(item, collection, seq, new.flags, new.bag)
+        let created_seq = self.forget_end(collection, new.id).unwrap_or(seq);
+        self.arrive(item, collection, (seq, created_seq), new.flags, new.bag)
+    }
+
+    /// Takes the tombstones of an item that comes back to a collection, and gives the first position at which it came.
+    fn forget_end(&mut self, collection: CollectionId, id: NewItemId) -> Option<Seq> {
+        let NewItemId::Given(item) = id else { return None };
+        let ends = self.state.changes.range(positions(collection)).filter_map(|(key, entry)| match entry {
+            Entry::Gone(gone) if gone.item == item && gone.kind.is_end() => Some((*key, gone.created_seq)),
+            Entry::Gone(_) | Entry::Item(_) => None,
+        });
+        let ends: Vec<_> = ends.collect();
+        for (key, _) in &ends {
+            self.state.changes.take(key);
+        }
+        ends.into_iter().map(|(_, created_seq)| created_seq).min()
     }
 
     /// An item that comes into a collection.
@@ -215,11 +233,11 @@ impl Writer<'_> {
         &mut self,
         item: ItemId,
         collection: CollectionId,
-        seq: Seq,
+        (seq, created_seq): (Seq, Seq),
         flags: ItemFlags,
         bag: Bytes,
     ) -> Result<WriteReceipt, StoreError> {
-        self.state.place(ItemRow { item, collection, seq, created_seq: seq, content_seq: seq, flags, bag })?;
+        self.state.place(ItemRow { item, collection, seq, created_seq, content_seq: seq, flags, bag })?;
         Ok(WriteReceipt { seq, collection: Some(collection), item: Some(item), rows: 0 })
     }
 
@@ -304,7 +322,8 @@ impl Writer<'_> {
         for (part, bytes) in parts {
             self.state.parts.put((new, part), bytes);
         }
-        self.arrive(new, to, seq, row.flags, bag.unwrap_or(row.bag))
+        let created_seq = self.forget_end(to, id).unwrap_or(seq);
+        self.arrive(new, to, (seq, created_seq), row.flags, bag.unwrap_or(row.bag))
     }
 
     fn copy_item(
@@ -328,7 +347,8 @@ impl Writer<'_> {
         for (part, bytes) in parts {
             self.state.parts.put((new, part), bytes);
         }
-        self.arrive(new, to, seq, flags.unwrap_or(row.flags), bag.unwrap_or(row.bag))
+        let created_seq = self.forget_end(to, id).unwrap_or(seq);
+        self.arrive(new, to, (seq, created_seq), flags.unwrap_or(row.flags), bag.unwrap_or(row.bag))
     }
 
     fn mark_item(&mut self, item: ItemId, kind: TombstoneKind, note: Bytes) -> Result<WriteReceipt, StoreError> {
@@ -378,6 +398,8 @@ impl Writer<'_> {
                 }
             }
         }
+        let kept = self.state.epochs.iter().rposition(|epoch| epoch.at < before).unwrap_or(0);
+        self.state.epochs.drain(..kept);
         Ok(WriteReceipt { rows, ..WriteReceipt::default() })
     }
 }

@@ -1,0 +1,214 @@
+//! Changing a list, its fields above all: what SOAP and REST share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::{EngineError, list_keys};
+use model::{Bag, Guid, Value, limits};
+use xml::Node;
+
+use crate::{
+    code::{Code, Failure},
+    context::Context,
+    fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, bag_keys, custom_fields},
+    schema::{List, field_xml},
+};
+
+/// A list while it is being changed. Nothing is stored before [`ListDraft::write`].
+pub(crate) struct ListDraft {
+    list: List,
+    lists: Lists,
+    steps: Vec<Step>,
+    /// The version that the client means.
+    version: Option<i32>,
+}
+
+/// What the list stores about its fields.
+struct Lists {
+    custom: Vec<Field>,
+    view_fields: Vec<String>,
+}
+
+/// One change.
+enum Step {
+    Add(Field),
+    Replace(Field),
+    Show(String),
+    Remove(String),
+}
+
+impl Lists {
+    fn of(bag: &Bag) -> Self {
+        let view_fields = match bag.get(&bag_keys::VIEW_FIELDS) {
+            Some(Value::Texts(names)) => names.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        Self { custom: custom_fields(bag), view_fields }
+    }
+
+    /// Does one change; one that somebody else did meanwhile is done already.
+    fn apply(&mut self, step: &Step) {
+        let at = |name: &str| self.custom.iter().position(|field| field.name == name);
+        match step {
+            Step::Add(field) => {
+                if at(&field.name).is_none() {
+                    self.custom.push(field.clone());
+                }
+            }
+            Step::Replace(field) => match at(&field.name).and_then(|at| self.custom.get_mut(at)) {
+                Some(slot) => *slot = field.clone(),
+                None => self.custom.push(field.clone()),
+            },
+            Step::Show(name) => {
+                if !self.view_fields.contains(name) {
+                    self.view_fields.push(name.clone());
+                }
+            }
+            Step::Remove(name) => {
+                self.custom.retain(|field| field.name != *name);
+                self.view_fields.retain(|other| other != name);
+            }
+        }
+    }
+
+    fn write(&self, bag: &mut Bag) {
+        let put = |bag: &mut Bag, key, texts: Vec<String>| {
+            bag.put(key, (!texts.is_empty()).then_some(Value::Texts(texts)));
+        };
+        put(bag, bag_keys::FIELDS, self.custom.iter().map(field_xml).collect());
+        put(bag, bag_keys::VIEW_FIELDS, self.view_fields.clone());
+    }
+}
+
+impl ListDraft {
+    /// A list as it is.
+    pub(crate) fn new(list: List) -> Self {
+        Self { lists: Lists::of(&list.collection.bag), steps: Vec::new(), version: None, list }
+    }
+
+    /// The client means the version that the list had when it was read.
+    pub(crate) fn guard(&mut self) {
+        self.version = Some(self.list.collection.version());
+    }
+
+    fn find(&self, name: &str) -> Option<&Field> {
+        self.lists.custom.iter().find(|field| field.name == name).or_else(|| self.list.field(name))
+    }
+
+    fn step(&mut self, step: Step) {
+        self.lists.apply(&step);
+        self.steps.push(step);
+    }
+
+    /// Adds the field of a `Field` element, to the default view too where `show` says so. Its name gets a digit where
+    /// it is taken; `id` stands in where its own is missing or taken.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] for an element without a usable name or type, and past the bounds.
+    pub(crate) fn add(&mut self, node: Node<'_>, show: bool, id: Guid) -> Result<Field, Failure> {
+        if self.lists.custom.len() >= CUSTOM_FIELDS_MAX {
+            return Err(Failure::bad_value("The list has too many fields."));
+        }
+        let mut field =
+            Field::from_node(node, id).ok_or_else(|| Failure::bad_value("The field has no usable name or type."))?;
+        field.name = free_name(&field.name, |name| self.find(name).is_some()).into();
+        if self.list.field_by_id(field.id).is_some() || self.lists.custom.iter().any(|other| other.id == field.id) {
+            field.id = id;
+        }
+        self.step(Step::Add(field.clone()));
+        if show {
+            self.step(Step::Show(field.name.to_string()));
+        }
+        Ok(field)
+    }
+
+    /// Changes the field that a `Field` element names to what the element says. A field of the template keeps its type.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] where there is none.
+    pub(crate) fn change(&mut self, node: Node<'_>) -> Result<Field, Failure> {
+        let name = node.attribute("Name").unwrap_or_default();
+        let old = self.find(name).cloned().ok_or_else(|| no_field(name))?;
+        let mut field = old.clone();
+        if let Some(new) = Field::from_node(node, old.id) {
+            field = Field { name: old.name.clone(), id: old.id, compute: old.compute, base: old.base, ..new };
+            if !old.custom {
+                field.kind = old.kind;
+                field.read_only = old.read_only;
+            }
+        } else if let Some(display) = node.attribute("DisplayName") {
+            field.display = display.to_owned().into();
+        }
+        self.step(Step::Replace(field.clone()));
+        Ok(field)
+    }
+
+    /// Removes a field that was added.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] where there is none, and for a field of the template.
+    pub(crate) fn remove(&mut self, name: &str) -> Result<(), Failure> {
+        if self.list.template.list_fields().iter().any(|field| field.name == name) {
+            return Err(Failure::bad_value(format!("The field {name} cannot be deleted.")));
+        }
+        if !self.lists.custom.iter().any(|field| field.name == name) {
+            return Err(no_field(name));
+        }
+        self.step(Step::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    /// Stores the changes, and what `also` changes of the list, on top of what others stored meanwhile. The list as it
+    /// is then.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] for a title that is taken and where somebody was faster; [`Failure::Uncoded`] where the fields
+    /// have become too large; [`Failure::Engine`], [`EngineError::AccessDenied`] for the list of users among them.
+    pub(crate) async fn write(self, context: &Context<'_>, also: &(dyn Fn(&mut Bag) + Sync)) -> Result<List, Failure> {
+        let bytes: usize = self.lists.custom.iter().map(|field| field_xml(field).len()).sum();
+        if bytes > limits::BAG_BYTES_MAX {
+            return Err(Failure::uncoded("The fields of the list are too large."));
+        }
+        // The server finds that list by its title, and so do clients.
+        if self.list.template.unique {
+            return Err(Failure::Engine(EngineError::AccessDenied));
+        }
+        let overtaken = AtomicBool::new(false);
+        let change = |bag: &mut Bag| {
+            let version = bag.get(&list_keys::LIST_VERSION).and_then(Value::as_i64);
+            overtaken.store(self.version.is_some_and(|own| version != Some(i64::from(own))), Ordering::Relaxed);
+            if overtaken.load(Ordering::Relaxed) {
+                return;
+            }
+            also(bag);
+            if !self.steps.is_empty() {
+                let mut lists = Lists::of(bag);
+                self.steps.iter().for_each(|step| lists.apply(step));
+                lists.write(bag);
+            }
+        };
+        match context.site.update_list(self.list.id(), &change).await {
+            Ok(_) if overtaken.into_inner() => {
+                Err(Failure::coded(Code::CONFLICT, "The list has been changed by another user."))
+            }
+            Ok(changed) => Ok(context.wrap(changed)),
+            Err(EngineError::NameTaken) => {
+                Err(Failure::coded(Code::TITLE_TAKEN, "A list with this title already exists in this site."))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn no_field(name: &str) -> Failure {
+    Failure::coded(Code::NO_FIELD, format!("The list has no field {name}."))
+}
+
+/// The name, with a digit at its end where it is taken.
+fn free_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (0..CUSTOM_FIELDS_MAX).map(|number| {
+        let digits = number.to_string();
+        let kept: String = name.chars().take(FIELD_NAME_CHARS_MAX.saturating_sub(digits.len())).collect();
+        kept + &digits
+    });
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_else(|| name.to_owned())
+}
