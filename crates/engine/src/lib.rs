@@ -65,6 +65,8 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    #[cfg(feature = "deliberate-faults")]
+    judge: sync::Judge,
 }
 
 struct Inner {
@@ -92,7 +94,20 @@ impl Engine {
         let secret = directory::prepare(&*store, &*clock, &*random).await?;
         let sealer = token::Sealer::new(&secret);
         let (opened, latest) = (opened::Opened::default(), AtomicI64::new(i64::MIN));
-        Ok(Self { inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, latest }) })
+        Ok(Self {
+            inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, latest }),
+            #[cfg(feature = "deliberate-faults")]
+            judge: sync::Judge::Marks,
+        })
+    }
+
+    /// The same domain with rule 3 of the change engine broken: it judges the kinds of changes by the cursor of the
+    /// page. For tests that must notice.
+    #[cfg(feature = "deliberate-faults")]
+    #[must_use]
+    pub fn judging_by_cursor(mut self) -> Self {
+        self.judge = sync::Judge::Cursor;
+        self
     }
 
     /// Accounts and sites.

@@ -98,7 +98,11 @@ impl Mailbox {
     /// # Errors
     /// [`EngineError::NoCollection`] when the folder is not there; [`EngineError::InvalidState`]; when the store fails.
     pub async fn sync_items(&self, ask: SyncItems<'_>) -> Result<SyncPage, EngineError> {
-        self.sync_items_by(ask, Judge::Marks).await
+        #[cfg(feature = "deliberate-faults")]
+        let judge = self.engine().judge;
+        #[cfg(not(feature = "deliberate-faults"))]
+        let judge = Judge::Marks;
+        self.sync_items_by(ask, judge).await
     }
 
     pub(crate) async fn sync_items_by(&self, ask: SyncItems<'_>, judge: Judge) -> Result<SyncPage, EngineError> {
@@ -184,7 +188,7 @@ pub(crate) enum Judge {
     /// The marks.
     Marks,
     /// The cursor between two pages, which is wrong: the tests show that they would notice.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "deliberate-faults"))]
     Cursor,
 }
 
@@ -194,7 +198,10 @@ struct Walk<'a, 'v> {
     ask: &'a SyncItems<'a>,
     ignored: HashSet<ItemId>,
     marks: Marks,
-    #[cfg_attr(not(test), expect(dead_code, reason = "there is one way outside tests"))]
+    #[cfg_attr(
+        not(any(test, feature = "deliberate-faults")),
+        expect(dead_code, reason = "there is one way outside tests")
+    )]
     judge: Judge,
     changes: Vec<ItemSyncChange>,
     /// Items that the page has told of, of those that may turn up again.
@@ -228,7 +235,7 @@ impl Walk<'_, '_> {
 
     /// Walks the creations. Returns the cursor where the page ends before they do.
     async fn creates(&mut self, drain: Drain) -> Result<Option<Seq>, EngineError> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "deliberate-faults"))]
         if self.judge == Judge::Cursor && self.marks.created != Seq::ZERO {
             return Ok(None);
         }
@@ -293,7 +300,7 @@ impl Walk<'_, '_> {
         if !self.takes(row.item, row.flags) || self.seen.contains(&row.item) {
             return None;
         }
-        #[cfg(test)]
+        #[cfg(any(test, feature = "deliberate-faults"))]
         if self.judge == Judge::Cursor {
             return Some(match () {
                 () if row.created_seq > drain.cursor => ItemSyncChange::Create(row),
@@ -326,7 +333,7 @@ impl Walk<'_, '_> {
         if !self.takes(gone.item, gone.flags) || self.seen.contains(&gone.item) {
             return Ok(None);
         }
-        #[cfg(test)]
+        #[cfg(any(test, feature = "deliberate-faults"))]
         if self.judge == Judge::Cursor {
             return Ok((gone.created_seq <= drain.cursor).then_some(ItemSyncChange::Delete(gone.item)));
         }

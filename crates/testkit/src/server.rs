@@ -76,6 +76,15 @@ impl TestServer {
         Self::build(StoreKind::Sqlite, folder, start, Arc::new(SystemClock), None)
     }
 
+    /// A server that breaks rule 3 of the change engine on purpose: it judges kinds of changes by the page's cursor.
+    pub fn judging_by_cursor() -> Self {
+        let mut server = Self::memory();
+        let engine = server.engine.clone().judging_by_cursor();
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
+        server.running = Server::start(&config, &engine).expect("the server starts");
+        server
+    }
+
     fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Self::build(kind, folder, 0, clock, fixed);

@@ -1,7 +1,10 @@
 //! A strict client of SyncFolderItems ends with what FindItem lists, whatever happened meanwhile.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use testkit::{
     chance::Chance,
@@ -231,6 +234,14 @@ fn items_converge_in_memory() {
 #[test]
 fn items_converge_on_sqlite() {
     all(STORES[1]);
+}
+
+/// The test can fail: kinds judged by the cursor of the page diverge.
+#[test]
+fn a_deliberate_fault_is_noticed() {
+    let server = TestServer::judging_by_cursor();
+    let diverges = |seed| catch_unwind(AssertUnwindSafe(|| history(&server, seed, false))).is_err();
+    assert!((0..HISTORIES).any(diverges));
 }
 
 /// The kinds of changes, one by one, in every order in which they can be said.
