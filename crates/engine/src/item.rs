@@ -231,12 +231,7 @@ impl Mailbox {
         mode: DeleteMode,
     ) -> Result<Option<ItemRow>, EngineError> {
         self.check_write()?;
-        let target = match mode {
-            DeleteMode::Hard => None,
-            DeleteMode::Soft => Some("recoverableitemsdeletions"),
-            DeleteMode::MoveToDeletedItems => Some("deleteditems"),
-        };
-        if let Some(target) = target {
+        if let Some(target) = mode.target() {
             let to = self.begin().await?.distinguished(target).await?;
             if self.begin().await?.item(id).await?.collection != to {
                 return self.move_item(id, expected, to).await.map(Some);

@@ -1,11 +1,16 @@
 //! Mailboxes: opening them, and their folders.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use model::{Bag, CollectionId, Guid, RootId, Seq, Value, limits, tags};
 use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, RootKind, StoreError, Write};
 
 use crate::folders::{DISTINGUISHED_NAME, IS_SEARCH_FOLDER, SCOPE_CHILDREN, SCOPE_DISTINGUISHED, name_key};
 use crate::{Caller, DISTINGUISHED, Distinguished, Engine, EngineError, Rights, View};
+
+/// Items that go with the folders which one commit drops, unless one folder alone has more.
+pub(crate) const DROP_ITEMS_MAX: u64 = 2_000;
 
 /// Which mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,17 @@ pub enum DeleteMode {
     Soft,
     /// Into Deleted Items.
     MoveToDeletedItems,
+}
+
+impl DeleteMode {
+    /// The distinguished name of the folder that it moves to.
+    pub(crate) const fn target(self) -> Option<&'static str> {
+        match self {
+            Self::Hard => None,
+            Self::Soft => Some("recoverableitemsdeletions"),
+            Self::MoveToDeletedItems => Some("deleteditems"),
+        }
+    }
 }
 
 impl Precondition {
@@ -270,7 +286,7 @@ impl Mailbox {
     /// [`EngineError::Circle`]; when the store fails.
     pub async fn move_folder(&self, id: CollectionId, to: CollectionId) -> Result<Folder, EngineError> {
         self.check_write()?;
-        self.place_folder(id, to, false).await
+        self.place_folder(id, to, None, false).await
     }
 
     /// Deletes a folder with everything in it: for good, or by moving it into Recoverable Items or Deleted Items.
@@ -279,6 +295,16 @@ impl Mailbox {
     /// [`EngineError::NoCollection`], [`EngineError::Distinguished`]; when the store fails.
     pub async fn delete_folder(&self, id: CollectionId, mode: DeleteMode) -> Result<(), EngineError> {
         self.check_write()?;
+        self.delete_folder_from(None, id, mode).await
+    }
+
+    /// As [`Self::delete_folder`]; a folder that does not lie in `from` (any more) is left alone.
+    pub(crate) async fn delete_folder_from(
+        &self,
+        from: Option<CollectionId>,
+        id: CollectionId,
+        mode: DeleteMode,
+    ) -> Result<(), EngineError> {
         for attempt in 0..limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
             let folder = match view.folder(id).await {
@@ -286,22 +312,24 @@ impl Mailbox {
                 Err(EngineError::NoCollection(_)) if attempt > 0 => return Ok(()),
                 other => other?,
             };
+            if from.is_some() && folder.parent() != from {
+                return Ok(());
+            }
             if folder.distinguished().is_some() {
                 return Err(EngineError::Distinguished);
             }
-            let target = match mode {
-                DeleteMode::Hard => None,
-                DeleteMode::Soft => Some(view.distinguished("recoverableitemsdeletions").await?),
-                DeleteMode::MoveToDeletedItems => Some(view.distinguished("deleteditems").await?),
+            let target = match mode.target() {
+                Some(name) => Some(view.distinguished(name).await?),
+                None => None,
             };
             let folders = view.folders().await?;
             drop(view);
             if let Some(to) = target
                 && !is_under(&folders, id, to)
             {
-                return self.place_folder(id, to, true).await.map(drop);
+                return self.place_folder(id, to, from, true).await.map(drop);
             }
-            match self.drop_folders(&subtree_deepest_first(&folders, id)).await {
+            match self.drop_folders(&subtrees_deepest_first(&folders, vec![folder])).await {
                 Ok(()) => return Ok(()),
                 // Somebody made or removed a folder inside it.
                 Err(EngineError::Store(StoreError::Conflict { .. })) => {}
@@ -312,8 +340,10 @@ impl Mailbox {
     }
 
     /// Children go before their parents, so that a cut between two commits leaves a whole tree.
-    async fn drop_folders(&self, deepest_first: &[Folder]) -> Result<(), EngineError> {
-        for chunk in deepest_first.chunks(limits::COMMIT_WRITES_MAX / 2) {
+    pub(crate) async fn drop_folders(&self, deepest_first: &[Folder]) -> Result<(), EngineError> {
+        let mut rest = deepest_first;
+        while let Some((chunk, later)) = rest.split_at_checked(droppable(rest)).filter(|(chunk, _)| !chunk.is_empty()) {
+            rest = later;
             let mut commit = Commit::new(self.root(), self.engine.now());
             for folder in chunk {
                 let scope = SCOPE_CHILDREN + folder.parent().unwrap_or_default().0;
@@ -327,7 +357,14 @@ impl Mailbox {
         Ok(())
     }
 
-    async fn place_folder(&self, id: CollectionId, to: CollectionId, any_name: bool) -> Result<Folder, EngineError> {
+    /// Moves a folder, unless it does not lie in `only_from` (any more).
+    async fn place_folder(
+        &self,
+        id: CollectionId,
+        to: CollectionId,
+        only_from: Option<CollectionId>,
+        any_name: bool,
+    ) -> Result<Folder, EngineError> {
         for attempt in 0..limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
             let folder = view.folder(id).await?;
@@ -340,7 +377,7 @@ impl Mailbox {
                 return Err(EngineError::Circle);
             }
             let from = folder.parent().unwrap_or_default();
-            if from == to {
+            if from == to || only_from.is_some_and(|only| only != from) {
                 return Ok(folder);
             }
             let mut name = folder.display_name().to_owned();
@@ -467,15 +504,32 @@ fn chain(folders: &[Folder], id: CollectionId) -> impl Iterator<Item = &Folder> 
 }
 
 /// Whether `id` is `above` or lies somewhere under it.
-fn is_under(folders: &[Folder], id: CollectionId, above: CollectionId) -> bool {
+pub(crate) fn is_under(folders: &[Folder], id: CollectionId, above: CollectionId) -> bool {
     chain(folders, id).any(|folder| folder.id() == above)
 }
 
-fn subtree_deepest_first(folders: &[Folder], id: CollectionId) -> Vec<Folder> {
-    let mut found: Vec<Folder> = folders.iter().filter(|folder| folder.id() == id).cloned().collect();
-    let mut at = 0;
-    while let Some(parent) = found.get(at).map(Folder::id) {
-        found.extend(folders.iter().filter(|folder| folder.parent() == Some(parent)).cloned());
+/// How many folders, from the first, one commit drops: one at least, where there is one.
+fn droppable(folders: &[Folder]) -> usize {
+    let mut items = 0_u64;
+    let few = |folder: &&Folder| {
+        items = items.saturating_add(folder.row.items + folder.row.associated);
+        items <= DROP_ITEMS_MAX
+    };
+    folders.iter().take(limits::COMMIT_WRITES_MAX / 2).take_while(few).count().clamp(1, folders.len().max(1))
+}
+
+/// The folders of `tops` with all that lies in them, children before their parents. Costs the number of folders.
+pub(crate) fn subtrees_deepest_first(folders: &[Folder], tops: Vec<Folder>) -> Vec<Folder> {
+    let mut children: HashMap<CollectionId, Vec<&Folder>> = HashMap::new();
+    for folder in folders {
+        children.entry(folder.parent().unwrap_or_default()).or_default().push(folder);
+    }
+    let (mut found, mut at) = (tops, 0);
+    // However damaged, it ends.
+    while let Some(parent) = found.get(at).map(Folder::id)
+        && found.len() <= folders.len()
+    {
+        found.extend(children.get(&parent).into_iter().flatten().copied().cloned());
         at += 1;
     }
     found.reverse();

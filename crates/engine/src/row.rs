@@ -10,7 +10,11 @@ use store::{
 use crate::list_keys::{
     self, ROW_AUTHOR, ROW_CLIENT_ID, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_PATH, ROW_UNIQUE_ID, ROW_VERSION,
 };
+use crate::row_attachment::ROW_ATTACHMENTS;
 use crate::{EngineError, Rights, Site, View};
+
+/// A change of a row's draft and of its parts.
+type RowChange<'a> = dyn Fn(&mut RowDraft, &mut Vec<PartChange>) -> Result<(), EngineError> + Sync + 'a;
 
 /// Paths inside a list are in this scope plus the list's id.
 pub(crate) const SCOPE_PATHS: u64 = 1 << 40;
@@ -72,6 +76,7 @@ impl Site {
         bag.set(ROW_AUTHOR, Value::I32(self.user_id() as i32));
         bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
         bag.put(ROW_PATH, draft.path.clone().map(Value::Text));
+        bag.remove(&ROW_ATTACHMENTS);
         let bag = checked_bag(&bag)?;
         let mut commit = Commit::new(self.root(), self.engine().now());
         commit.guards.push(Guard::CollectionExists(list));
@@ -119,6 +124,22 @@ impl Site {
         expected: Option<i32>,
         change: &(dyn Fn(&mut RowDraft) + Sync),
     ) -> Result<ItemRow, EngineError> {
+        let whole = |draft: &mut RowDraft, _: &mut Vec<PartChange>| {
+            let attachments = draft.bag.get(&ROW_ATTACHMENTS).cloned();
+            change(draft);
+            draft.bag.put(ROW_ATTACHMENTS, attachments);
+            Ok(())
+        };
+        self.rewrite_row(id, expected, &whole).await
+    }
+
+    /// [`Self::update_row`] with changes of parts; where `change` fails nothing is written.
+    pub(crate) async fn rewrite_row(
+        &self,
+        id: ItemId,
+        expected: Option<i32>,
+        change: &RowChange<'_>,
+    ) -> Result<ItemRow, EngineError> {
         self.check(Rights::Contribute)?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
@@ -127,7 +148,8 @@ impl Site {
             let version = check_version(&row, &bag, expected)?;
             let path = bag.text(&ROW_PATH).map(str::to_owned);
             let mut draft = RowDraft { bag: bag.clone(), flags: row.flags, path: path.clone(), file: None };
-            change(&mut draft);
+            let mut parts = Vec::new();
+            change(&mut draft, &mut parts)?;
             for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR] {
                 let kept = bag.get(&key).cloned();
                 draft.bag.put(key, kept);
@@ -152,12 +174,13 @@ impl Site {
                 commit.writes.push(Write::MarkItem { item: id, kind: TombstoneKind::Renamed, note: note(&bag) });
                 push_rename(&mut commit, &row, (path.as_deref(), draft.path.as_deref()), &below)?;
             }
+            parts.extend(file_part(draft.file)?.map(PartChange::Put));
             let at = commit.writes.len();
             commit.writes.push(Write::UpdateItem(ItemChange {
                 item: id,
                 flags: Some(draft.flags),
                 bag: Some(encoded.clone()),
-                parts: file_part(draft.file)?.map(PartChange::Put).into_iter().collect(),
+                parts,
                 content: true,
             }));
             drop(view);

@@ -33,6 +33,7 @@ codes! {
     ErrorAccessDenied = "Access is denied. Check credentials and try again.",
     ErrorBatchProcessingStopped = "Item was not processed as a result of a previous error.",
     ErrorCannotDeleteObject = "The object cannot be deleted.",
+    ErrorCannotEmptyFolder = "The folder cannot be emptied.",
     ErrorCannotOpenFileAttachment = "The attachment could not be opened.",
     ErrorChangeKeyRequiredForWriteOperations = "ChangeKey is required for this operation.",
     ErrorContainsFilterWrongType = "The Contains filter works only for string properties.",

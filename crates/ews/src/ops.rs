@@ -64,11 +64,13 @@ macro_rules! operations {
 
 operations! {
     convert_id::ConvertId,
+    copy_folder::CopyFolder,
     copy_item::CopyItem,
     create_folder::CreateFolder,
     create_item::CreateItem,
     delete_folder::DeleteFolder,
     delete_item::DeleteItem,
+    empty_folder::EmptyFolder,
     export_items::ExportItems,
     find_folder::FindFolder,
     find_item::FindItem,

@@ -149,6 +149,7 @@ pub(crate) async fn begin_changes(
         properties: ask.properties.clone(),
         declare_namespace: false,
         recurrence_v3: ask.options.recurrence_v3,
+        attachments: ask.options.attachments,
     };
 
     writer.start("listitems");

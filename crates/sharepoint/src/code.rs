@@ -10,6 +10,7 @@ pub(crate) struct Code(pub(crate) u32);
 impl Code {
     pub(crate) const SUCCESS: Self = Self(0);
     pub(crate) const ACCESS_DENIED: Self = Self(0x8007_0005);
+    pub(crate) const EMPTY_FILE: Self = Self(0x8007_000d);
     pub(crate) const FILE_EXISTS: Self = Self(0x8007_00b7);
     pub(crate) const SCHEMA_LOCKED: Self = Self(0x8007_0666);
     pub(crate) const CANCELLED: Self = Self(0x8007_04c7);
@@ -18,6 +19,8 @@ impl Code {
     pub(crate) const CONFLICT: Self = Self(0x8102_0015);
     pub(crate) const NO_ITEM: Self = Self(0x8102_0016);
     pub(crate) const TEMPLATE_EXISTS: Self = Self(0x8102_003c);
+    pub(crate) const ATTACHMENT_EXISTS: Self = Self(0x8102_0067);
+    pub(crate) const NO_FILE_NAME: Self = Self(0x8102_0073);
     pub(crate) const NO_TEMPLATE: Self = Self(0x8102_007b);
     pub(crate) const BAD_PARAMETER: Self = Self(0x8200_0001);
     pub(crate) const NO_VIEW: Self = Self(0x8200_0005);

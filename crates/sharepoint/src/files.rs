@@ -7,7 +7,7 @@ use model::{Civil, ItemFlags, PropertyKey, Time, Value};
 use store::StoreError;
 
 use crate::{
-    Body, Call, SharePoint, answer,
+    Body, Call, SharePoint, answer, attachments,
     code::{Code, Failure},
     context::Context,
     ops::update_list_items::move_row,
@@ -50,9 +50,11 @@ pub(crate) async fn handle(
     }
 }
 
-type Refusal = (StatusCode, String);
+/// A status and a text for a reader.
+pub(crate) type Refusal = (StatusCode, String);
 
-fn refuse(status: StatusCode, text: &str) -> Refusal {
+/// A refusal.
+pub(crate) fn refuse(status: StatusCode, text: &str) -> Refusal {
     (status, text.to_owned())
 }
 
@@ -82,7 +84,8 @@ pub(crate) fn status_of(failure: &Failure) -> StatusCode {
     }
 }
 
-fn failed(failure: impl Into<Failure>) -> Refusal {
+/// A failure as a refusal.
+pub(crate) fn failed(failure: impl Into<Failure>) -> Refusal {
     let failure = failure.into();
     (status_of(&failure), failure.explain().1)
 }
@@ -97,8 +100,11 @@ async fn respond(
     let mut view = context.view().await.map_err(failed)?;
     let path = path.split('?').next().unwrap_or(path);
     let (list, inside) = locate(&context, &mut view, path).await?;
-    let row = view.row_at(list.id(), &inside).await.map_err(failed)?.map(Item::from);
     let (parts, body) = request.into_parts();
+    if !list.template.is_library() {
+        return attachments::respond(&context, view, &list, &inside, parts, body).await;
+    }
+    let row = view.row_at(list.id(), &inside).await.map_err(failed)?.map(Item::from);
     match parts.method {
         Method::GET | Method::HEAD => {
             let item = row.filter(|item| !item.flags.has(ItemFlags::FOLDER)).ok_or_else(missing)?;
@@ -136,11 +142,12 @@ async fn respond(
     }
 }
 
-fn missing() -> Refusal {
+/// There is no such file.
+pub(crate) fn missing() -> Refusal {
     refuse(StatusCode::NOT_FOUND, "There is no file at this address.")
 }
 
-/// The library that a path leads into, and the path inside it.
+/// The list that a path leads into, and the path inside it.
 async fn locate(context: &Context<'_>, view: &mut View, path: &str) -> Result<(List, String), Refusal> {
     let inside = paths::inside_site(context.call.base_url, context.call.site_path, path);
     let lists = view.lists().await.map_err(failed)?;
@@ -149,7 +156,6 @@ async fn locate(context: &Context<'_>, view: &mut View, path: &str) -> Result<(L
         .filter(|list| paths::below(&inside, list.folder()).is_some_and(|rest| !rest.is_empty()))
         .max_by_key(|list| list.folder().len())
         .map(|list| context.wrap(list))
-        .filter(|list| list.template.is_library())
         .ok_or_else(missing)?;
     let rest = paths::below(&inside, found.collection.folder()).unwrap_or_default().to_owned();
     Ok((found, rest))
@@ -210,18 +216,22 @@ async fn put(
 
 /// Checks `If-Match` and `If-None-Match`; the version that the write must meet.
 fn check_match(list: &List, headers: &HeaderMap, item: Option<&Item>) -> Result<Option<i32>, Refusal> {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let row = item.map(|item| Row::new(list, item)).transpose().map_err(failed)?;
+    let pinned = check_etag(headers, row.as_ref().map(etag).as_deref())?;
+    Ok(row.filter(|_| pinned).map(|row| row.version()))
+}
+
+/// Checks `If-Match` and `If-None-Match` against the tag of what is there; whether the client named it.
+pub(crate) fn check_etag(headers: &HeaderMap, current: Option<&str>) -> Result<bool, Refusal> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let plain = |tag: &str| tag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
     let refused = || refuse(StatusCode::PRECONDITION_FAILED, "The file has been changed.");
-    if text(header::IF_NONE_MATCH) == Some("*") && row.is_some() {
+    if text(header::IF_NONE_MATCH) == Some("*") && current.is_some() {
         return Err(refused());
     }
-    match (text(header::IF_MATCH), row) {
-        (None, _) => Ok(None),
-        (Some("*"), Some(_)) => Ok(None),
-        (Some(wanted), Some(row)) if wanted.trim_start_matches("W/").eq_ignore_ascii_case(&etag(&row)) => {
-            Ok(Some(row.version()))
-        }
+    match (text(header::IF_MATCH), current) {
+        (None, _) | (Some("*"), Some(_)) => Ok(false),
+        (Some(wanted), Some(current)) if plain(wanted) == plain(current) => Ok(true),
         (Some(_), _) => Err(refused()),
     }
 }
@@ -242,7 +252,7 @@ fn describe(headers: &mut HeaderMap, row: &Row<'_>) {
 }
 
 /// `Wed, 04 Mar 2026 05:06:07 GMT`.
-fn http_date(time: Time) -> String {
+pub(crate) fn http_date(time: Time) -> String {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     // 1601-01-01 was a Monday.
@@ -253,7 +263,8 @@ fn http_date(time: Time) -> String {
     format!("{day_name}, {day:02} {month_name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
-fn content_type(path: &str) -> &'static str {
+/// The content type of a file by its extension.
+pub(crate) fn content_type(path: &str) -> &'static str {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_lowercase()).unwrap_or_default();
     let found = CONTENT_TYPES.iter().find(|(known, _)| *known == extension);
     found.map_or("application/octet-stream", |(_, kind)| kind)

@@ -3,6 +3,7 @@
 //! The adapter turns wire names, formats and error codes into calls of the engine. It must not know the other protocol,
 //! SQL or sockets. One operation is one file in `ops/` and one line in `ops.rs`; one field is one row in `fields/`.
 
+mod attachments;
 mod calendar;
 mod caml;
 mod changes;
@@ -96,8 +97,9 @@ impl SharePoint {
         rest::handle(self, call, api_path, request).await
     }
 
-    /// Answers GET, HEAD, PUT, DELETE and MOVE of a file of a library; `path` is the path of the URL, not decoded:
-    /// `/sites/team/Documents/a.txt`.
+    /// Answers GET, HEAD, PUT, DELETE and MOVE of a file of a library or, save MOVE, of one that is attached to an item;
+    /// `path` is the path of the URL, not decoded: `/sites/team/Documents/a.txt`,
+    /// `/sites/team/Lists/Tasks/Attachments/3/a.txt`.
     pub async fn file(&self, call: Call<'_>, path: &str, request: Request<Bytes>) -> Response<Body> {
         files::handle(self, call, path, request).await
     }

@@ -25,6 +25,8 @@ pub(crate) static SERVICES: &[&str] = &["Lists.asmx", "Sites.asmx", "SiteData.as
 pub(crate) enum Type {
     /// Text.
     Text,
+    /// Bytes.
+    Base64,
     /// Markup.
     Xml,
     /// Nothing: an answer without a result.
@@ -59,7 +61,7 @@ pub(crate) struct Operation {
     pub(crate) run: for<'a> fn(Request<'a>) -> Answer<'a>,
 }
 
-use Type::{Text, Xml};
+use Type::{Base64, Text, Xml};
 
 #[rustfmt::skip]
 pub(crate) static OPERATIONS: &[Operation] = &[
@@ -73,7 +75,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation { service: "Lists.asmx", name: "AddList", parameters: &[("listName", Text), ("description", Text), ("templateID", Text)], result: Xml, run: add_list::run },
     Operation { service: "Lists.asmx", name: "UpdateList", parameters: &[("listName", Text), ("listProperties", Xml), ("newFields", Xml), ("updateFields", Xml), ("deleteFields", Xml), ("listVersion", Text)], result: Xml, run: update_list::run },
     Operation { service: "Lists.asmx", name: "DeleteList", parameters: &[("listName", Text)], result: Type::Nothing, run: add_list::delete },
-    Operation { service: "Lists.asmx", name: "GetAttachmentCollection", parameters: &[("listName", Text), ("listItemID", Text)], result: Xml, run: attachments::run },
+    Operation { service: "Lists.asmx", name: "AddAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("fileName", Text), ("attachment", Base64)], result: Text, run: attachments::add },
+    Operation { service: "Lists.asmx", name: "GetAttachmentCollection", parameters: &[("listName", Text), ("listItemID", Text)], result: Xml, run: attachments::all },
+    Operation { service: "Lists.asmx", name: "DeleteAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("url", Text)], result: Type::Nothing, run: attachments::delete },
     Operation { service: "Sites.asmx", name: "GetSite", parameters: &[("SiteUrl", Text)], result: Text, run: sites::run },
     Operation { service: "SiteData.asmx", name: "GetListCollection", parameters: &[], result: Text, run: site_data::collection },
     Operation { service: "Views.asmx", name: "GetViewCollection", parameters: &[("listName", Text)], result: Xml, run: views::collection },

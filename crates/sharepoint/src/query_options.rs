@@ -3,7 +3,7 @@
 use model::Time;
 use xml::Node;
 
-use crate::{caml::payload, fields::truth, value};
+use crate::{caml::payload, fields::truth, rows::AttachmentStyle, value};
 
 /// Ids in `ExtraIds`.
 const EXTRA_IDS_MAX: usize = 1_000;
@@ -54,6 +54,7 @@ pub(crate) struct QueryOptions {
     pub(crate) recurrence_v3: bool,
     pub(crate) recurrence_order: bool,
     pub(crate) expand_user: bool,
+    pub(crate) attachments: AttachmentStyle,
     /// Row numbers that are returned whether they changed or not.
     pub(crate) extra_ids: Vec<u32>,
     pub(crate) calendar_date: Option<Time>,
@@ -75,6 +76,7 @@ impl QueryOptions {
                 recurrence_v3: changes,
                 recurrence_order: changes,
                 expand_user: changes,
+                attachments: if changes { AttachmentStyle::Versions } else { AttachmentStyle::Flag },
                 extra_ids: Vec::new(),
                 calendar_date: None,
             };
@@ -103,6 +105,11 @@ impl QueryOptions {
             recurrence_v3: text("RecurrencePatternXMLVersion").is_some_and(|text| text.eq_ignore_ascii_case("v3")),
             recurrence_order: flag("RecurrenceOrderBy", false),
             expand_user: flag("ExpandUserField", false),
+            attachments: match (flag("IncludeAttachmentUrls", false), flag("IncludeAttachmentVersion", false)) {
+                (false, _) => AttachmentStyle::Flag,
+                (true, false) => AttachmentStyle::Urls,
+                (true, true) => AttachmentStyle::Versions,
+            },
             extra_ids: extra_ids
                 .split([',', ';', ' '])
                 .filter_map(|part| part.trim().parse().ok())

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use engine::{EngineError, ItemView, list_keys};
+use engine::{EngineError, ItemView, RowAttachment, list_keys};
 use model::{BagRef, Guid, ItemFlags, ItemId, KeyRef, PropertyKey, Seq, Time, Value};
 use store::ItemRow;
 use xml::Writer;
 
 use crate::{
+    attachments,
     fields::{Field, FieldType},
     names::Names,
     paths,
@@ -138,6 +139,11 @@ impl<'a> Row<'a> {
         if self.is_folder() { self.list.folder_content_type_id() } else { self.list.content_type_id() }
     }
 
+    /// Its attachments, in the order in which they were added.
+    pub(crate) fn attachments(&self) -> Vec<RowAttachment> {
+        RowAttachment::all(&self.bag)
+    }
+
     /// The names and texts of its property bag, by name.
     pub(crate) fn meta_info(&self) -> Vec<(&'a str, &'a str)> {
         let mut entries = Vec::new();
@@ -181,6 +187,18 @@ pub(crate) enum Properties {
     Some(BTreeSet<String>),
 }
 
+/// How a row tells its attachments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AttachmentStyle {
+    /// Whether there are any.
+    #[default]
+    Flag,
+    /// By URL.
+    Urls,
+    /// By URL and version.
+    Versions,
+}
+
 /// How rows are written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowStyle {
@@ -194,6 +212,8 @@ pub(crate) struct RowStyle {
     pub(crate) declare_namespace: bool,
     /// Newer recurrence patterns are written as such.
     pub(crate) recurrence_v3: bool,
+    /// How attachments are told.
+    pub(crate) attachments: AttachmentStyle,
 }
 
 /// Writes a row: one attribute a field that has a value, in the order of `fields`.
@@ -243,9 +263,26 @@ pub(crate) fn field_text(row: &Row<'_>, field: &Field, style: &RowStyle, names: 
             recurrence_v2(text)
         }
         (FieldType::Number | FieldType::Currency, Value::F64(number)) => number_text(*number),
+        (FieldType::Attachments, Value::Bool(true)) if style.attachments != AttachmentStyle::Flag => {
+            attachments_text(row, style.attachments)
+        }
         (_, value) => plain_text(value, style.date_in_utc),
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// `;#url;#url;#`, or `;#url;#{GUID},version;#`.
+fn attachments_text(row: &Row<'_>, style: AttachmentStyle) -> String {
+    let mut text = String::from(";#");
+    for attachment in row.attachments() {
+        text.push_str(&attachments::url(row.list, row.number(), &attachment.name));
+        text.push_str(";#");
+        if style == AttachmentStyle::Versions {
+            text.push_str(&attachments::state(&attachment));
+            text.push_str(";#");
+        }
+    }
+    text
 }
 
 /// A value as text, whatever the field.

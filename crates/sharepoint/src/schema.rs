@@ -5,7 +5,7 @@ use model::{CollectionId, Guid, Time, Value};
 use xml::Writer;
 
 use crate::{
-    Call,
+    Call, attachments,
     fields::{Field, Template, custom_fields},
     paths, views,
 };
@@ -265,7 +265,7 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute("HasRelatedLists", if detail == Detail::Full { "False" } else { "" });
     writer.attribute("AllowDeletion", flag(!list.template.unique));
     writer.attribute("AllowMultiResponses", "False");
-    writer.attribute("EnableAttachments", flag(!library));
+    writer.attribute("EnableAttachments", flag(attachments::enabled(list)));
     writer.attribute("EnableModeration", "False");
     writer.attribute("EnableVersioning", "False");
     writer.attribute("HasExternalDataSource", "False");

@@ -1,5 +1,6 @@
 //! Requests through the adapter, over a store in memory.
 
+mod attachments;
 mod changes;
 mod field_types;
 mod files;

@@ -304,7 +304,7 @@ async fn delete_all(context: &Context<'_>, ids: &[ItemId]) -> Result<(), Failure
 }
 
 /// The list of users belongs to the server.
-fn check_writable(list: &List) -> Result<(), Failure> {
+pub(crate) fn check_writable(list: &List) -> Result<(), Failure> {
     if list.template.unique { Err(Failure::Engine(EngineError::AccessDenied)) } else { Ok(()) }
 }
 

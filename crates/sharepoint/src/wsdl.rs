@@ -117,6 +117,8 @@ fn sequence(w: &mut Writer, name: &str, parts: &[(&str, Type)]) {
             w.attribute("name", name);
             if *kind == Type::Text {
                 w.attribute("type", "s:string");
+            } else if *kind == Type::Base64 {
+                w.attribute("type", "s:base64Binary");
             } else {
                 w.start("s:complexType");
                 w.attribute("mixed", "true");

@@ -4,6 +4,7 @@
 
 mod cost;
 mod directory;
+mod folder_tree;
 mod folders;
 mod hierarchy;
 mod items;

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use engine::{DeleteMode, Engine, EngineError, Folder, Mailbox, MailboxName, RowDraft, Settings};
+use engine::{DeleteMode, Engine, EngineError, Folder, Mailbox, MailboxName, Precondition, RowDraft, Settings};
 use model::{CollectionId, FixedClock, Guid, ItemFlags, RootId, SeededRandom, Time};
 use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, memory::MemoryStore};
 
-use crate::{account, folder_named, new_folder, now};
+use crate::{account, add, folder_named, new_folder, now};
 
 type Meddling = Box<dyn FnOnce() + Send>;
 
@@ -104,6 +104,66 @@ fn a_deletion_takes_what_came_meanwhile_or_leaves_the_folder() {
     store.before_the_next_commit(move || now(other.delete_folder(folder, DeleteMode::Hard)).unwrap());
     let made = now(mailbox.create_item(folder, crate::message("x"), ItemFlags::default()));
     assert_eq!(made, Err(EngineError::NoCollection(folder)));
+}
+
+#[test]
+fn emptying_and_copying_pass_over_what_others_take_and_bring() {
+    let (store, mailbox, inbox) = mailbox();
+    let drafts = folder_named(&mailbox, "drafts");
+    let count = |id| now(now(mailbox.begin()).unwrap().collection(id)).unwrap().items;
+    let outer = new_folder(&mailbox, inbox, "outer");
+    let ids: Vec<_> = ["a", "b", "c"].map(|subject| add(&mailbox, outer, subject).item).to_vec();
+    let meddle = |taken: model::ItemId| {
+        let other = mailbox.clone();
+        move || {
+            now(other.delete_item(taken, Precondition::Any, DeleteMode::Hard)).unwrap();
+            add(&other, outer, "late");
+            new_folder(&other, outer, "late");
+        }
+    };
+    // The first commit makes the copy; the second would copy the items.
+    let (meddled, work) = (Arc::clone(&store), meddle(ids[0]));
+    store.before_the_next_commit(move || meddled.before_the_next_commit(work));
+    let copy = now(mailbox.copy_folder(outer, drafts)).unwrap().id();
+    assert_eq!((count(copy), count(outer)), (2, 3));
+    // What came meanwhile stays where it came.
+    now(mailbox.delete_folder(late_of(&mailbox, outer), DeleteMode::Hard)).unwrap();
+    store.before_the_next_commit(meddle(ids[1]));
+    now(mailbox.empty_folder(outer, DeleteMode::MoveToDeletedItems, true)).unwrap();
+    assert_eq!(count(outer), 1);
+    late_of(&mailbox, outer);
+    assert_eq!(count(folder_named(&mailbox, "deleteditems")), 2);
+    // A folder that is made in one that goes, goes along.
+    let other = mailbox.clone();
+    let inner = new_folder(&mailbox, copy, "inner");
+    now(mailbox.empty_folder(copy, DeleteMode::Hard, false)).unwrap();
+    store.before_the_next_commit(move || {
+        new_folder(&other, inner, "late");
+    });
+    now(mailbox.empty_folder(copy, DeleteMode::Hard, true)).unwrap();
+    assert_eq!(now(now(mailbox.begin()).unwrap().child(copy, "inner")), Ok(None));
+    // A folder that somebody moves away stays there.
+    for mode in [DeleteMode::Hard, DeleteMode::Soft] {
+        let inner = new_folder(&mailbox, copy, "inner");
+        let other = mailbox.clone();
+        store.before_the_next_commit(move || drop(now(other.move_folder(inner, drafts)).unwrap()));
+        now(mailbox.empty_folder(copy, mode, true)).unwrap();
+        assert_eq!(parent(&mailbox, inner), Some(drafts));
+        now(mailbox.delete_folder(inner, DeleteMode::Hard)).unwrap();
+    }
+    // Somebody takes the name, or the place.
+    let other = mailbox.clone();
+    store.before_the_next_commit(move || {
+        new_folder(&other, copy, "OUTER");
+    });
+    assert_eq!(now(mailbox.copy_folder(outer, copy)), Err(EngineError::NameTaken));
+    let other = mailbox.clone();
+    store.before_the_next_commit(move || now(other.delete_folder(copy, DeleteMode::Hard)).unwrap());
+    assert_eq!(now(mailbox.copy_folder(late_of(&mailbox, outer), copy)), Err(EngineError::NoCollection(copy)));
+}
+
+fn late_of(mailbox: &Mailbox, parent: CollectionId) -> CollectionId {
+    now(now(mailbox.begin()).unwrap().child(parent, "late")).unwrap().unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Lists and their rows: writing them.
 
-use engine::{EngineError, Rights, RowDraft, list_keys};
-use model::{Bag, CollectionId, Guid, ItemFlags, PropertyKey, Value};
+use engine::{AttachmentExpected, EngineError, Rights, RowAttachment, RowDraft, list_keys};
+use model::{Bag, BagRef, CollectionId, Guid, ItemFlags, PropertyKey, Value, limits};
 
 use crate::{World, account, now};
 
@@ -128,4 +128,54 @@ fn paths_follow_their_folders() {
     now(site.delete_row(top, None)).unwrap();
     assert_eq!(["NEW", "NEW/B"].map(|path| at(library, path)), [None, None]);
     now(site.create_row(library, folder("New"))).unwrap();
+}
+
+#[test]
+fn attachments_are_changes_of_their_row() {
+    let site = World::new(1).site();
+    let list = now(now(site.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap().id();
+    let row = now(site.create_row(list, draft("a"))).unwrap().item;
+    let attach = |name: &str, text: &str, expected| now(site.attach(row, name, text.to_owned().into(), expected));
+    let all = || {
+        let mut view = now(site.begin()).unwrap();
+        let bag = now(view.item(row)).unwrap().bag;
+        let all = RowAttachment::all(&BagRef::new(&bag).unwrap());
+        let texts = all.iter().map(|own| now(view.part(row, own.part)).unwrap().unwrap()).collect::<Vec<_>>();
+        (number(&bag, &list_keys::ROW_VERSION), all, texts)
+    };
+    attach("a b", "one", AttachmentExpected::Nothing).unwrap();
+    attach("c", "two", AttachmentExpected::Any).unwrap();
+    assert_eq!(attach("A B", "x", AttachmentExpected::Nothing), Err(EngineError::NameTaken));
+    let (version, found, texts) = all();
+    assert_eq!((version, texts), (3, vec!["one".into(), "two".into()]));
+    let known = AttachmentExpected::Version(found[0].guid, 1);
+    attach("A B", "three", known).unwrap();
+    assert!(matches!(attach("a b", "x", known), Err(EngineError::Stale { .. })));
+    assert!(matches!(now(site.detach(row, "a b", known)), Err(EngineError::Stale { .. })));
+    for bad in ["", "a\nb"] {
+        assert!(matches!(attach(bad, "x", AttachmentExpected::Any), Err(EngineError::Invalid(_))), "{bad:?}");
+    }
+    // Whoever changes the row otherwise cannot touch them.
+    now(site.update_row(row, None, &|draft| draft.bag = Bag::new())).unwrap();
+    let (version, found, texts) = all();
+    assert_eq!((version, found[0].version, found[0].name.as_str()), (5, 2, "a b"));
+    assert_eq!(texts, ["three", "two"]);
+    now(site.detach(row, "a B", AttachmentExpected::Any)).unwrap();
+    assert_eq!(now(site.detach(row, "a b", AttachmentExpected::Any)), Err(EngineError::NoItem(row)));
+    attach("d", "four", AttachmentExpected::Nothing).unwrap();
+    let (version, found, texts) = all();
+    assert_eq!((version, found.len(), texts), (7, 2, vec!["two".into(), "four".into()]));
+}
+
+#[test]
+fn attachments_are_bounded() {
+    let site = World::new(1).site();
+    let list = now(now(site.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap().id();
+    let row = now(site.create_row(list, draft("a"))).unwrap().item;
+    for number in 0..limits::ATTACHMENTS_MAX {
+        now(site.attach(row, &number.to_string(), "x".into(), AttachmentExpected::Nothing)).unwrap();
+    }
+    let one_more = now(site.attach(row, "x", "x".into(), AttachmentExpected::Any));
+    assert_eq!(one_more, Err(EngineError::TooLarge("attachments")));
+    now(site.attach(row, "7", "y".into(), AttachmentExpected::Any)).unwrap();
 }

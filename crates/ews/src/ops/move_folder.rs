@@ -8,9 +8,19 @@ use super::{Operation, create_folder};
 use crate::id::FolderRef;
 use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request};
 
-pub(super) struct MoveFolder {
+pub(super) struct MoveFolder(Transfer);
+
+/// What `MoveFolder` and `CopyFolder` ask.
+pub(super) struct Transfer {
     to: Result<FolderRef, Failure>,
     folders: Vec<Result<FolderRef, Failure>>,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy)]
+pub(super) enum Action {
+    Move,
+    Copy,
 }
 
 impl Operation for MoveFolder {
@@ -18,26 +28,36 @@ impl Operation for MoveFolder {
     const CHILDREN: &'static [&'static str] = &["ToFolderId", "FolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
+        Transfer::decode(body).map(Self)
+    }
+
+    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        self.0.run(Action::Move, context, answer).await;
+        Ok(())
+    }
+}
+
+impl Transfer {
+    pub(super) fn decode(body: Node<'_>) -> Result<Self, Fault> {
         Ok(Self {
             to: FolderRef::read_target(request::required(body, "ToFolderId")?)?,
             folders: FolderRef::read_batch(request::required(body, "FolderIds")?)?,
         })
     }
 
-    async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
+    pub(super) async fn run(self, action: Action, context: &Context<'_>, answer: &mut Answer) {
         let to = match self.to {
             Ok(to) => folder::open(context, &to).await.map_err(of_target),
             Err(failure) => Err(failure),
         };
         for folder in self.folders {
-            let moved = match (&to, folder) {
+            let placed = match (&to, folder) {
                 (Err(failure), _) => Err(failure.clone()),
                 (Ok(_), Err(failure)) => Err(failure),
-                (Ok((mailbox, to)), Ok(folder)) => place(context, &folder, mailbox, *to).await,
+                (Ok((mailbox, to)), Ok(folder)) => place(action, context, &folder, mailbox, *to).await,
             };
-            answer.result(moved, |out, (mailbox, folder)| create_folder::write(out, mailbox, folder));
+            answer.result(placed, |out, (mailbox, folder)| create_folder::write(out, mailbox, folder));
         }
-        Ok(())
     }
 }
 
@@ -50,6 +70,7 @@ fn of_target(failure: Failure) -> Failure {
 }
 
 async fn place(
+    action: Action,
     context: &Context<'_>,
     folder: &FolderRef,
     target: &Mailbox,
@@ -59,7 +80,11 @@ async fn place(
     if mailbox.guid() != target.guid() {
         return Err(ResponseCode::ErrorMoveCopyFailed.into());
     }
-    match mailbox.move_folder(id, to).await {
+    let placed = match action {
+        Action::Move => mailbox.move_folder(id, to).await,
+        Action::Copy => mailbox.copy_folder(id, to).await,
+    };
+    match placed {
         Ok(folder) => Ok((mailbox.guid(), folder)),
         Err(EngineError::Distinguished) => Err(ResponseCode::ErrorMoveDistinguishedFolder.into()),
         // The folder itself was found just now.

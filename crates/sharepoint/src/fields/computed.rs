@@ -48,8 +48,8 @@ pub(super) fn nothing_text(_: &Row<'_>) -> Option<Value> {
     Some(Value::text(""))
 }
 
-pub(super) fn attachments(_: &Row<'_>) -> Option<Value> {
-    Some(Value::Bool(false))
+pub(super) fn attachments(row: &Row<'_>) -> Option<Value> {
+    Some(Value::Bool(!row.attachments().is_empty()))
 }
 
 /// Each change makes a major version of 512 steps.

@@ -63,6 +63,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             properties,
             declare_namespace: false,
             recurrence_v3: options.recurrence_v3,
+            attachments: options.attachments,
         };
         let out = request.out;
         out.start("GetListItemsResult");

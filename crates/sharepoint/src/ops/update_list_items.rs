@@ -11,7 +11,7 @@ use crate::{
     names::Names,
     ops::{Answer, Request},
     paths,
-    rows::{Item, Properties, Row, RowStyle, write_row},
+    rows::{AttachmentStyle, Item, Properties, Row, RowStyle, write_row},
     schema::List,
     update::{self, Edit, FieldWrite},
     value::Reading,
@@ -75,6 +75,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             recurrence_v3: true,
             properties: if truth(batch.attribute("Properties")) { Properties::All } else { Properties::None },
             expand_user: false,
+            attachments: AttachmentStyle::Flag,
         };
         request.out.start("UpdateListItemsResult");
         request.out.start("Results");

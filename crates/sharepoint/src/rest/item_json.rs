@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use xml::{Writer, encode_name};
 
 use super::{
+    attachments,
     entity::{Entity, Value, number},
     error::RestError,
     options::Shape,
@@ -198,7 +199,8 @@ pub(crate) fn entity(
         }
     }
     if shape.expands("AttachmentFiles") {
-        entity.expand("AttachmentFiles", Value::Entities(Vec::new()));
+        let all = row.attachments().iter().map(|own| attachments::entity(list, row.number(), own)).collect();
+        entity.expand("AttachmentFiles", Value::Entities(all));
     }
     if shape.expands("FieldValuesAsText") || shape.selects("FieldValuesAsText") {
         let texts = texts(list, &row, names);

@@ -128,14 +128,6 @@ pub(super) async fn as_text(ask: &Ask<'_>) -> Result<Reply, RestError> {
     Ok(Reply::Entity(item_json::texts(&list, &Row::new(&list, &item)?, &names)))
 }
 
-/// `GET items(3)/AttachmentFiles`: there are none.
-pub(super) async fn attachments(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    let mut view = ask.context.view().await?;
-    let list = ask.list(&mut view).await?;
-    find(ask, &mut view, &list).await?;
-    Ok(Reply::Entities { set: "SP.ApiData.Attachments".to_owned(), entities: Vec::new(), next: None })
-}
-
 /// `POST items`.
 pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
@@ -200,7 +192,8 @@ fn expected_version(ask: &Ask<'_>, list: &List, item: &Item) -> Result<Option<i3
     }
 }
 
-async fn find(ask: &Ask<'_>, view: &mut View, list: &List) -> Result<Item, RestError> {
+/// The item that the path names.
+pub(super) async fn find(ask: &Ask<'_>, view: &mut View, list: &List) -> Result<Item, RestError> {
     let Some(Key { value, .. }) = ask.key("items") else { return Err(RestError::no_item()) };
     let number = value.to_number().ok_or_else(RestError::no_item)?;
     let row = view.items(&[ItemId::in_list(list.id(), number)]).await?.pop().flatten();

@@ -14,7 +14,7 @@ use super::{
     reply::Reply,
     web,
 };
-use crate::{list_draft::ListDraft, ops::add_list, paths, schema::List, views};
+use crate::{attachments, list_draft::ListDraft, ops::add_list, paths, schema::List, views};
 
 /// The template of lists that are made without one.
 const TEMPLATE_DEFAULT: i64 = 100;
@@ -86,7 +86,7 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("DocumentTemplateUrl", Json::Null);
     entity.plain("DraftVersionVisibility", 0);
     entity.on_demand("EffectiveBasePermissions", web::permissions(list.rights_mask));
-    entity.plain("EnableAttachments", !library);
+    entity.plain("EnableAttachments", attachments::enabled(list));
     entity.plain("EnableFolderCreation", library);
     entity.plain("EnableMinorVersions", false);
     entity.plain("EnableModeration", false);

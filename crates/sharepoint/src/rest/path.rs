@@ -127,6 +127,7 @@ const FOLDS: &[(&str, &str, &str, By)] = &[
     ("lists", "getitembystringid", "items", By::Id),
     ("items", "getbyid", "items", By::Id),
     ("items", "getitembyid", "items", By::Id),
+    ("attachmentfiles", "getbyfilename", "attachmentfiles", By::Name),
     ("fields", "getbyinternalnameortitle", "fields", By::Name),
     ("fields", "getbyinternalname", "fields", By::Name),
     ("fields", "getbytitle", "fields", By::Title),
@@ -279,6 +280,9 @@ mod tests {
             (&format!("web/Lists/GetById('{guid}')//items/"), format!("web/lists[Id {guid}]/items")),
             ("web/GetList(@u)/items", "web/lists[Url /Lists/T]/items".to_owned()),
             ("GetListUsingPath(DecodedUrl='/x')", "web/lists[Url /x]".to_owned()),
+            ("web/lists('T')/items(1)/AttachmentFiles/getByFileName('a')", {
+                "web/lists[Id T]/items[Id 1]/attachmentfiles[Name a]".to_owned()
+            }),
             ("site/rootweb/title", "web/title".to_owned()),
             ("contextInfo", "contextinfo".to_owned()),
             ("web/lists/getbytitle('T')/getlistitemchangessincetoken(query=@q)", {

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step, reply::Reply,
-    since_token, users, web,
+    Ask, attachments, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step,
+    reply::Reply, since_token, users, web,
 };
 
 /// What a request does.
@@ -67,7 +67,13 @@ static ROUTES: &[Route] = routes! {
     Get "web/lists()/items()" => items::one;
     Merge "web/lists()/items()" => items::change;
     Delete "web/lists()/items()" => items::delete;
-    Get "web/lists()/items()/attachmentfiles" => items::attachments;
+    Get "web/lists()/items()/attachmentfiles" => attachments::all;
+    Get "web/lists()/items()/attachmentfiles()" => attachments::one;
+    Delete "web/lists()/items()/attachmentfiles()" => attachments::delete;
+    Get "web/lists()/items()/attachmentfiles()/$value" => attachments::content;
+    Merge "web/lists()/items()/attachmentfiles()/$value" => attachments::replace;
+    Post "web/lists()/items()/attachmentfiles/add()" => attachments::add;
+    Post "web/lists()/items()/attachmentfiles/addusingpath()" => attachments::add;
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
     Post "web/lists()/items()/recycle" => items::recycle;
     Get "web/lists()/rootfolder" => lists::folder;

@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 use super::{Reply, Server};
 
 impl Server {
-    async fn file(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) async fn file(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = Request::builder().method(method.parse::<Method>().unwrap()).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
