@@ -12,13 +12,21 @@ use crate::{
     workspace,
 };
 
-/// One script a client: the file in `clients/`, and the package of PyPI that it is about.
-const CLIENTS: &[(&str, Option<&str>)] = &[
-    ("ews_exchangelib.py", Some("exchangelib")),
-    ("sharepoint_shareplum.py", Some("SharePlum")),
-    ("sharepoint_zeep.py", Some("zeep")),
-    ("curl_demo.py", None),
+/// One script a client: the file in `clients/`, and the packages that it is about, of PyPI for Python (`.py`) and of
+/// npm for Node (`.mjs`).
+const CLIENTS: &[(&str, &[&str])] = &[
+    ("ews_exchangelib.py", &["exchangelib"]),
+    ("ews_javascript_api.mjs", &["ews-javascript-api"]),
+    ("sharepoint_office365.py", &["Office365-REST-Python-Client"]),
+    ("sharepoint_pnp.mjs", &["@pnp/sp", "@pnp/nodejs", "@pnp/queryable", "camljs"]),
+    ("sharepoint_shareplum.py", &["SharePlum"]),
+    ("sharepoint_suds.py", &["suds"]),
+    ("sharepoint_zeep.py", &["zeep"]),
+    ("curl_demo.py", &[]),
 ];
+
+/// What the scripts for Node import besides their packages.
+const NODE_HELPER: &str = "raw.mjs";
 
 /// Accounts that the scripts use.
 const ACCOUNTS: &[(&str, &str)] = &[("anna@example.com", "anna-password-1"), ("bert@example.com", "bert-password-2")];
@@ -26,27 +34,28 @@ const ACCOUNTS: &[(&str, &str)] = &[("anna@example.com", "anna-password-1"), ("b
 /// Runs all clients; those that fail are named at the end, so that one does not hide another.
 pub(crate) fn run() -> Result<Done, String> {
     cargo(&["build", "--package", "highwater", "--locked", "--quiet"])?;
-    let python = prepare()?;
+    let (python, node) = (Python::prepare()?, Node::prepare());
     let (mut passed, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for (script, package) in CLIENTS {
-        let version = match package {
-            Some(package) => install(&python, package),
-            None => Some(String::new()),
+    for (script, packages) in CLIENTS {
+        let ready = if script.ends_with(".mjs") {
+            node.as_ref().map_err(String::clone).and_then(|node| node.ready(script, packages))
+        } else {
+            python.ready(script, packages)
         };
-        let Some(version) = version else {
-            skipped.push(format!("clients/{script}: pip could not install {}", package.unwrap_or_default()));
-            continue;
+        let (version, mut command) = match ready {
+            Ok(ready) => ready,
+            Err(reason) => {
+                skipped.push(format!("clients/{script}: {reason}"));
+                continue;
+            }
         };
         let shown = format!("{script} {version}").trim_end().to_owned();
         println!("\n--- clients/{shown}");
         let server = Server::start()?;
-        let status = Command::new(&python)
-            .arg(workspace().join("clients").join(script))
+        let status = command
             .env("HIGHWATER_URL", &server.url)
             .env("HIGHWATER_BIN", binary())
             .env("HIGHWATER_DATA", &server.data)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("PYTHONPATH", workspace().join("clients"))
             .status()
             .map_err(|error| format!("{script}: {error}"))?;
         server.stop()?;
@@ -56,35 +65,100 @@ pub(crate) fn run() -> Result<Done, String> {
     Ok(Done { what: format!("{} passed: {}", passed.len(), passed.join(", ")), skipped, fault })
 }
 
-/// Makes the virtual environment under `target`, and returns its interpreter.
-fn prepare() -> Result<PathBuf, String> {
-    let folder = target().join("clients-venv");
-    let python = folder.join("bin/python3");
-    // Without Debian's python3-venv an environment is made half: it has no pip.
-    let works = || {
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-        pip.status().is_ok_and(|status| status.success())
-    };
-    let make = || {
-        let _ = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status();
-        works()
-    };
-    if works() || make() {
-        return Ok(python);
-    }
-    apt_install(&["python3", "python3-venv"]);
-    if make() { Ok(python) } else { Err("the clients need python3 with venv and pip: install python3-venv".into()) }
+/// Whether a command ends well; what it prints is dropped.
+fn works(program: &Path, arguments: &[&str]) -> bool {
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
-/// Installs the current release of a package, or keeps the one that is there when that fails. Returns its version.
-fn install(python: &Path, package: &str) -> Option<String> {
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", package];
-    let _ = Command::new(python).args(pip).status();
-    let script = format!("import importlib.metadata as m; print(m.version({package:?}))");
-    let output = Command::new(python).args(["-c", &script]).stderr(Stdio::null()).output().ok()?;
-    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (output.status.success() && !version.is_empty()).then_some(version)
+/// What a command prints, or nothing where it fails.
+fn printed(command: &mut Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+/// The interpreter of a virtual environment under `target`.
+struct Python(PathBuf);
+
+impl Python {
+    fn prepare() -> Result<Self, String> {
+        let folder = target().join("clients-venv");
+        let python = folder.join("bin/python3");
+        // Without Debian's python3-venv an environment is made half: it has no pip.
+        let whole = || works(&python, &["-m", "pip", "--version"]);
+        let make = || {
+            let _ = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status();
+            whole()
+        };
+        if whole() || make() {
+            return Ok(Self(python));
+        }
+        apt_install(&["python3", "python3-venv"]);
+        let fault = "the clients need python3 with venv and pip: install python3-venv";
+        if make() { Ok(Self(python)) } else { Err(fault.into()) }
+    }
+
+    /// The versions of the packages, and the command that runs the script. The current releases are installed, or
+    /// those that are there stay when that fails.
+    fn ready(&self, script: &str, packages: &[&str]) -> Result<(String, Command), String> {
+        let mut versions = Vec::new();
+        for package in packages {
+            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", package];
+            let _ = Command::new(&self.0).args(pip).status();
+            let line = format!("import importlib.metadata as m; print(m.version({package:?}))");
+            let version = printed(Command::new(&self.0).args(["-c", &line]));
+            versions.push(version.ok_or_else(|| format!("pip could not install {package}"))?);
+        }
+        let mut command = Command::new(&self.0);
+        command.arg(workspace().join("clients").join(script));
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", workspace().join("clients"));
+        Ok((versions.join(" "), command))
+    }
+}
+
+/// A folder under `target` with the packages of npm. The scripts are copied into it, because Node looks for the
+/// packages beside the file that imports them.
+struct Node(PathBuf);
+
+impl Node {
+    fn prepare() -> Result<Self, String> {
+        let there = || ["node", "npm"].iter().all(|program| works(Path::new(program), &["--version"]));
+        if !there() {
+            apt_install(&["nodejs", "npm"]);
+        }
+        if !there() {
+            return Err("needs node and npm: install nodejs and npm".into());
+        }
+        let folder = target().join("clients-node");
+        let manifest = folder.join("package.json");
+        let write = || {
+            fs::create_dir_all(&folder)?;
+            if manifest.exists() { Ok(()) } else { fs::write(&manifest, "{\"private\": true}\n") }
+        };
+        write().map_err(|error| format!("{}: {error}", manifest.display()))?;
+        Ok(Self(folder))
+    }
+
+    /// As that of Python.
+    fn ready(&self, script: &str, packages: &[&str]) -> Result<(String, Command), String> {
+        let wanted = packages.iter().map(|package| format!("{package}@latest"));
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+        let _ = Command::new("npm").args(npm).args(wanted).current_dir(&self.0).status();
+        let mut versions = Vec::new();
+        for package in packages {
+            let line = format!("require('./node_modules/{package}/package.json').version");
+            let version = printed(Command::new("node").args(["-p", &line]).current_dir(&self.0));
+            versions.push(version.ok_or_else(|| format!("npm could not install {package}"))?);
+        }
+        for name in [NODE_HELPER, script] {
+            fs::copy(workspace().join("clients").join(name), self.0.join(name))
+                .map_err(|error| format!("{name}: {error}"))?;
+        }
+        let mut command = Command::new("node");
+        command.arg(self.0.join(script));
+        Ok((versions.join(" "), command))
+    }
 }
 
 /// Where cargo builds to. A relative path in the environment is one of the folder that xtask was called in.

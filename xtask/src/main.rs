@@ -1,5 +1,6 @@
 //! The house's own tools: `cargo xtask help` lists them.
 
+mod bench;
 mod clients;
 mod licences;
 mod test;
@@ -11,12 +12,15 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [--strict] [--only STEP]
-        Installs what the tests need (Debian packages as root, Python packages in the target folder) and runs all of
+        Installs what the tests need (Debian packages as root, Python and npm packages in the target folder) and runs all of
         them: tidy, fmt, clippy, unit (unit and integration tests), clients (the real clients of clients/ against a
         running server). Stops at the first step that fails. The summary says what each step took and all that was
         skipped. --strict fails where something was skipped, except for what needs ../shared where there is none.
         STEP is one of tidy, fmt, clippy, unit, clients.
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
+  bench [--quick]
+        Runs the layer benchmarks of crates/bench in release and writes BENCHMARKS.md. --quick leaves out
+        100,000 messages.
   help  Prints this.
 ";
 
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test", options @ ..] => test::run(options),
         ["tidy"] => tidy::run(),
+        ["bench", options @ ..] => bench::run(options),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -34,6 +34,7 @@ const EDGES: &[Edges] = &[
         in_tests: &[],
     },
     Edges { name: "testkit", imports: &["engine", "model", "server", "xml"], in_tests: &[] },
+    Edges { name: "bench", imports: &["engine", "ews", "model", "sharepoint", "store", "store-sqlite"], in_tests: &[] },
 ];
 
 /// Packages whose name is not that of their folder.

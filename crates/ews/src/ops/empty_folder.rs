@@ -121,7 +121,7 @@ mod tests {
         world.message("inbox", "a");
         make(&world, "<t:DistinguishedFolderId Id=\"msgfolderroot\"/>", "Mine");
         let before = names(&world, "root");
-        let folders = 
+        let folders =
             "<t:DistinguishedFolderId Id=\"todosearch\"/><t:FolderId Id=\"AAMk\"/>\
              <t:DistinguishedFolderId Id=\"archiveroot\"/><t:DistinguishedFolderId Id=\"root\"/>\
              <t:DistinguishedFolderId Id=\"msgfolderroot\"/>";

@@ -65,6 +65,7 @@ static ROUTES: &[Route] = routes! {
     Get "web/lists()/items" => items::page;
     Post "web/lists()/items" => items::create;
     Get "web/lists()/items()" => items::one;
+    Get "web/lists()/items()/parentlist" => lists::one;
     Merge "web/lists()/items()" => items::change;
     Delete "web/lists()/items()" => items::delete;
     Get "web/lists()/items()/attachmentfiles" => attachments::all;

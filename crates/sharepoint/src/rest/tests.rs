@@ -173,6 +173,7 @@ async fn an_item_lives() {
         json!({ "Id": 1, "ID": 1, "Author": { "Title": "Ann Example" }, "FileRef": "/sites/team/Lists/Tasks/1_.000" });
     assert_eq!(with_author, author);
     assert_eq!(server.get(&format!("{path}/FieldValuesAsText")).await["Author"], "Ann Example");
+    assert_eq!(server.get(&format!("{path}/ParentList")).await["Title"], "Tasks");
 
     for (headers, status) in [
         (&[("If-Match", etag.as_str())][..], StatusCode::PRECONDITION_FAILED),
