@@ -15,6 +15,7 @@ pub(crate) mod item;
 pub(crate) mod meeting;
 pub(crate) mod message;
 pub(crate) mod post;
+pub(crate) mod retention;
 pub(crate) mod task;
 
 use model::PropertyKey;
@@ -348,7 +349,6 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "calendar:When",
         "item:AppliedHashtags",
         "item:AppliedHashtagsPreview",
-        "item:ArchiveTag",
         "item:AtAllMention",
         "item:CanDelete",
         "item:EntityExtractionResult",
@@ -364,7 +364,6 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "item:MentionsPreview",
         "item:MimeContentUTF8",
         "item:PendingSocialActivityTagIds",
-        "item:PolicyTag",
         "item:PredictedActionReasons",
         "item:ResponseObjects",
         "item:RightsManagementLicenseData",

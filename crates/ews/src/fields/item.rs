@@ -125,6 +125,8 @@ pub(crate) const LAST: &[Field] = &[
     stored("item:StoreEntryId",            "t:StoreEntryId",               tags::ENTRY_ID, Codec::Base64,                 Able::READ,     Version::V2010_SP2),
     stored("item:InstanceKey",             "t:InstanceKey",                INSTANCE_KEY, Codec::Base64,                   Able::READ,     V13),
     row("item:NormalizedBody",             "t:NormalizedBody",             shown_with(Needs::HEAVY, body::write_body),    Able::ASK,      V13),
+    row("item:PolicyTag",                  "t:PolicyTag",                  super::retention::POLICY,                      Able::EDIT,     V13),
+    row("item:ArchiveTag",                 "t:ArchiveTag",                 super::retention::ARCHIVE,                     Able::EDIT,     V13),
     stored("item:RetentionDate",           "t:RetentionDate",              RETENTION_DATE, Codec::Time,                   Able::READ,     V13),
     stored("item:Preview",                 "t:Preview",                    tags::PREVIEW, Codec::Text,                    Able::READ,     V13),
     row("item:BlockStatus",                "t:BlockStatus",                shown(write_false),                            Able::SHOW,     V13),
