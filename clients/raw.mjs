@@ -31,6 +31,18 @@ export function lists(operation, parameters = "") {
   return post("/sites/team/_vti_bin/Lists.asmx", "", body);
 }
 
+/** GetAttachmentCollection, and a GET of each: names with their bytes. */
+export async function attachments(name, item) {
+  const text = await lists("GetAttachmentCollection", `<listName>${name}</listName><listItemID>${item}</listItemID>`);
+  const found = new Map();
+  for (const [, address] of text.matchAll(/<Attachment>([^<]*)</g)) {
+    const answer = await fetch(plain(address), { headers: { Authorization: AUTHORIZATION } });
+    check(`GET ${address} is 200`, answer.status === 200, String(answer.status), true);
+    found.set(decodeURIComponent(plain(address).split("/").pop()), Buffer.from(await answer.arrayBuffer()));
+  }
+  return found;
+}
+
 /** Reads what GetListItemChangesSinceToken answered: rows as objects of attributes, ids of deleted items, token. */
 export function listAnswer(text) {
   const attributes = (tag) => Object.fromEntries([...tag.matchAll(/([\w:]+)="([^"]*)"/g)].map((one) => [one[1], plain(one[2])]));

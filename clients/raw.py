@@ -3,8 +3,10 @@
 import base64
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as ET
+from xml.sax.saxutils import escape
 
 URL = os.environ["HIGHWATER_URL"]
 ANNA = ("anna@example.com", "anna-password-1")
@@ -91,6 +93,30 @@ def lists(operation, site="/sites/team", who=ANNA):
     status, answer = post(site + "/_vti_bin/Lists.asmx", body.encode(), {"Content-Type": "text/xml; charset=utf-8"}, who)
     assert status == 200, (status, answer[:2000])
     return ET.fromstring(answer)
+
+
+def attach(name, item, file, content):
+    """AddAttachment."""
+    lists(
+        f'<AddAttachment xmlns="http://schemas.microsoft.com/sharepoint/soap/"><listName>{name}</listName>'
+        f"<listItemID>{item}</listItemID><fileName>{escape(file)}</fileName>"
+        f"<attachment>{base64.b64encode(content).decode()}</attachment></AddAttachment>"
+    )
+
+
+def attachments(name, item, who=ANNA):
+    """GetAttachmentCollection, and a GET of each; returns {file: content}."""
+    root = lists(
+        f'<GetAttachmentCollection xmlns="http://schemas.microsoft.com/sharepoint/soap/"><listName>{name}</listName>'
+        f"<listItemID>{item}</listItemID></GetAttachmentCollection>"
+    )
+    token = base64.b64encode(f"{who[0]}:{who[1]}".encode()).decode()
+    found = {}
+    for url in (one.text for one in root.iter(SP + "Attachment")):
+        request = urllib.request.Request(url, headers={"Authorization": "Basic " + token})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found[urllib.parse.unquote(url.rsplit("/", 1)[-1])] = answer.read()
+    return found
 
 
 def list_changes(name, token=""):

@@ -1,8 +1,9 @@
-// PnPjs over REST, with queries that camljs writes: lists, items with ETags, pages, a batch; read back by raw SOAP.
+// PnPjs over REST, with queries that camljs writes: lists, items with ETags, attachments, pages, a batch; read back by raw SOAP.
 
 import { SPDefault } from "@pnp/nodejs";
 import { InjectHeaders } from "@pnp/queryable";
 import { spfi } from "@pnp/sp";
+import "@pnp/sp/attachments/index.js";
 import "@pnp/sp/batching.js";
 import "@pnp/sp/fields/index.js";
 import "@pnp/sp/items/index.js";
@@ -107,6 +108,28 @@ check("from the start in pages", pages > 1 && same(ordered(new Set(drained)), le
 const wanted = { Item: true, Add: true, Update: true, DeleteObject: true, ChangeTokenStart: { StringValue: middle } };
 const log = new Set((await plants.getChanges(wanted)).map((one) => `${one.ChangeType} ${one.ItemId}`));
 check("getChanges: an update and two deletes", same([...log].sort(), ["2 3", "3 7", "3 8"]), [...log]);
+
+// Attachments.
+const bytes = Buffer.from(Array.from({ length: 10_000 }, (_, index) => index % 256));
+const files = plants.items.getById(3).attachmentFiles;
+await files.add("data & more.bin", bytes);
+await files.add("ünï.txt", "text of ünï");
+let listed = (await files()).map((one) => one.FileName).sort();
+check("two attachments are listed", same(listed, ["data & more.bin", "ünï.txt"]), listed);
+const got = Buffer.from(await files.getByName("data & more.bin").getBuffer());
+check("the bytes of one", got.equals(bytes), got.length);
+check("the text of the other", (await files.getByName("ünï.txt").getText()) === "text of ünï");
+await files.getByName("ünï.txt").setContent("new text");
+const attached = await raw.attachments("Plants", 3);
+check("the second client reads both", attached.size === 2 && attached.get("data & more.bin")?.equals(bytes), [...attached.keys()]);
+check("and the new text", attached.get("ünï.txt")?.toString() === "new text", String(attached.get("ünï.txt")));
+await files.getByName("data & more.bin").delete();
+listed = [...(await raw.attachments("Plants", 3)).keys()];
+check("one is left", same(listed, ["ünï.txt"]), listed);
+check("a deleted one is 404", (await statusOf(() => files.getByName("data & more.bin")())) === 404);
+raws = await raw.listChanges("Plants", raws.token);
+check("the row changed", same(raws.rows.map((row) => row.ows_ID), ["3"]), raws.rows);
+check("and names what it has", decodeURIComponent(raws.rows[0].ows_Attachments).includes("/Attachments/3/ünï.txt;#"), raws.rows);
 
 // CAML that camljs writes.
 const query = (view) => plants.getItemsByCAMLQuery({ ViewXml: view.ToString() });

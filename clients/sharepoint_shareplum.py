@@ -1,5 +1,8 @@
-"""SharePlum: lists and items, read back by raw SOAP."""
+"""SharePlum: lists, items and their attachments, read back by raw SOAP."""
 
+from urllib.parse import unquote
+
+import requests
 from requests.auth import HTTPBasicAuth
 from shareplum import Site
 
@@ -29,6 +32,17 @@ check("two deletes", sorted(ids) == [("Delete", "7"), ("Delete", "8")], ids)
 query = {"Where": [("Eq", "Title", "Changed & <shown>")]}
 found = plums.get_list_items(fields=["ID", "Title"], query=query)
 check("a query finds it", [one["ID"] for one in found] == ["5"], found)
+
+# Attachments, which it lists; it has no calls to add, read or remove one.
+content = bytes(range(256)) * 40
+raw.attach("Plums", 5, "data & more.bin", content)
+found = plums.get_attachment_collection("5")
+check("one attachment", [unquote(one.rsplit("/", 1)[-1]) for one in found] == ["data & more.bin"], found)
+answer = requests.get(found[0], auth=HTTPBasicAuth(*raw.ANNA))
+check("its address has the bytes", (answer.status_code, answer.content) == (200, content), answer.status_code)
+[item] = plums.get_list_items(fields=["ID", "Attachments"], query={"Where": [("Eq", "ID", "5")]})
+check("the row says so", item["Attachments"] in ("Yes", "1"), item)
+check("none elsewhere", plums.get_attachment_collection("6") == [])
 
 tasks = site.list("Tasks")
 tasks.update_list_items([{"Title": "Write", "Status": "In Progress", "Priority": "(1) High"}], kind="New")

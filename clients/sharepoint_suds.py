@@ -1,4 +1,7 @@
-"""suds, from the WSDL: both ports of Lists.asmx, list sync by token, read back by raw SOAP."""
+"""suds, from the WSDL: both ports of Lists.asmx, list sync by token, attachments, read back by raw SOAP."""
+
+import base64
+from urllib.parse import unquote
 
 from suds import WebFault
 from suds.client import Client
@@ -82,6 +85,17 @@ for port in ("ListsSoap", "ListsSoap12"):
     check(f"{port}: the second client sees the same", (seen, raw_ids) == ([(kept, "Changed")], ids), (seen, raw_ids))
     check(f"{port}: then nothing", changes(last)[1:] == ([], [], None))
 
+    content = bytes(range(256)) * 40
+    body = base64.b64encode(content).decode()
+    url = client.service.AddAttachment(listName="Suds", listItemID=kept, fileName="data & more.bin", attachment=body)
+    check(f"{port}: an attachment is made", unquote(url).endswith(f"/Attachments/{kept}/data & more.bin"), url)
+    found = many(one(client.service.GetAttachmentCollection(listName="Suds", listItemID=kept).Attachments).Attachment)
+    check(f"{port}: and is listed", found == [url], (found, url))
+    check(f"{port}: the second client reads it", raw.attachments("Suds", kept) == {"data & more.bin": content})
+    last, rows, ids, more = changes(last)
+    check(f"{port}: its row changed", [row._ows_ID for row in rows] == [kept] and url in rows[0]._ows_Attachments, rows)
+    client.service.DeleteAttachment(listName="Suds", listItemID=kept, url=url)
+    check(f"{port}: it is gone for the second client", raw.attachments("Suds", kept) == {})
     try:
         client.service.GetList("No such list")
         check(f"{port}: an unknown list is a fault", False)

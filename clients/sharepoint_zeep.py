@@ -1,4 +1,6 @@
-"""zeep, from the WSDL: list sync by token, conflicts, read back by raw SOAP."""
+"""zeep, from the WSDL: list sync by token, conflicts, attachments, read back by raw SOAP."""
+
+from urllib.parse import unquote
 
 from lxml import etree
 from requests import Session
@@ -77,6 +79,26 @@ for port in ("ListsSoap", "ListsSoap12"):
     check(f"{port}: the delete comes by id", (rows_now, ids) == ([], [("Delete", rows[1]["ows_ID"])]), ids)
     raw_rows, raw_ids, _ = raw.list_changes("Tasks", last_token)
     check(f"{port}: the second client sees the same", (raw_rows, raw_ids) == ([], ids), raw_ids)
+    # zeep takes bytes for xs:base64Binary.
+    content, item = bytes(range(256)) * 40, rows[2]["ows_ID"]
+    for file, body in (("data & more.bin", content), ("ünï.txt", b"second")):
+        url = service.AddAttachment(listName="Tasks", listItemID=item, fileName=file, attachment=body)
+        check(f"{port}: an attachment is made", unquote(url).endswith(f"/Attachments/{item}/{file}"), url)
+    found = [one.text for one in local(tree(service.GetAttachmentCollection(listName="Tasks", listItemID=item)), "Attachment")]
+    check(f"{port}: two are listed", sorted(unquote(one.rsplit("/", 1)[-1]) for one in found) == ["data & more.bin", "ünï.txt"], found)
+    check(f"{port}: the second client reads both", raw.attachments("Tasks", item) == {"data & more.bin": content, "ünï.txt": b"second"})
+    try:
+        service.AddAttachment(listName="Tasks", listItemID=item, fileName="ünï.txt", attachment=b"again")
+        check(f"{port}: a name in use is refused", False)
+    except Fault as fault:
+        check(f"{port}: a name in use is refused", "0x81020067" in etree.tostring(fault.detail).decode(), fault)
+    [gone] = [one for one in found if one.endswith(".txt")]
+    service.DeleteAttachment(listName="Tasks", listItemID=item, url=gone)
+    check(f"{port}: one is left", raw.attachments("Tasks", item) == {"data & more.bin": content})
+    _, rows_now, ids, _ = changes(service, end_token)
+    check(f"{port}: its row changed", ([row["ows_ID"] for row in rows_now], ids) == ([item], []), (rows_now, ids))
+    urls = unquote(rows_now[0]["ows_Attachments"])
+    check(f"{port}: and names what it has", f"/Attachments/{item}/data & more.bin;#" in urls, urls)
     try:
         service.GetList(listName="No such list")
         check(f"{port}: an unknown list is a fault", False)

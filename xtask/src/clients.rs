@@ -13,17 +13,23 @@ use crate::{
 };
 
 /// One script a client: the file in `clients/`, and the packages that it is about, of PyPI for Python (`.py`) and of
-/// npm for Node (`.mjs`).
+/// npm for Node (`.mjs`). Those of a [`PROGRAMS`] are crates.
 const CLIENTS: &[(&str, &[&str])] = &[
+    ("ews_crate.py", &["ews"]),
     ("ews_exchangelib.py", &["exchangelib"]),
     ("ews_javascript_api.mjs", &["ews-javascript-api"]),
     ("sharepoint_office365.py", &["Office365-REST-Python-Client"]),
     ("sharepoint_pnp.mjs", &["@pnp/sp", "@pnp/nodejs", "@pnp/queryable", "camljs"]),
+    ("sharepoint_python.py", &["sharepoint"]),
     ("sharepoint_shareplum.py", &["SharePlum"]),
     ("sharepoint_suds.py", &["suds"]),
     ("sharepoint_zeep.py", &["zeep"]),
     ("curl_demo.py", &[]),
 ];
+
+/// Scripts that drive a program of Rust: its project of its own is the folder of that name beside the script, and the
+/// script finds the program in the variable.
+const PROGRAMS: &[(&str, &str, &str)] = &[("ews_crate.py", "ews_crate", "EWS_CRATE_BIN")];
 
 /// What the scripts for Node import besides their packages.
 const NODE_HELPER: &str = "raw.mjs";
@@ -37,7 +43,13 @@ pub(crate) fn run() -> Result<Done, String> {
     let (python, node) = (Python::prepare()?, Node::prepare());
     let (mut passed, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for (script, packages) in CLIENTS {
-        let ready = if script.ends_with(".mjs") {
+        let ready = if let Some((_, project, variable)) = PROGRAMS.iter().find(|(of, ..)| of == script) {
+            program(project, packages).map(|(version, path)| {
+                let mut command = python.command(script);
+                command.env(variable, path);
+                (version, command)
+            })
+        } else if script.ends_with(".mjs") {
             node.as_ref().map_err(String::clone).and_then(|node| node.ready(script, packages))
         } else {
             python.ready(script, packages)
@@ -110,11 +122,42 @@ impl Python {
             let version = printed(Command::new(&self.0).args(["-c", &line]));
             versions.push(version.ok_or_else(|| format!("pip could not install {package}"))?);
         }
+        Ok((versions.join(" "), self.command(script)))
+    }
+
+    /// The command that runs a script.
+    fn command(&self, script: &str) -> Command {
         let mut command = Command::new(&self.0);
         command.arg(workspace().join("clients").join(script));
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", workspace().join("clients"));
-        Ok((versions.join(" "), command))
+        command
     }
+}
+
+/// Builds the program of a project under `clients/` with the versions of its lock file; answers the versions of the
+/// crates that it is about, and its path.
+fn program(project: &str, packages: &[&str]) -> Result<(String, PathBuf), String> {
+    let folder = workspace().join("clients").join(project);
+    let built = target().join("clients-cargo");
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--locked", "--quiet"])
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", &built)
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err(format!("cargo could not build clients/{project}"));
+    }
+    let lock = fs::read_to_string(folder.join("Cargo.lock")).map_err(|error| format!("{project}: {error}"))?;
+    let version = |package: &&str| locked_version(&lock, package);
+    let versions: Option<Vec<&str>> = packages.iter().map(version).collect();
+    let versions = versions.ok_or_else(|| format!("the lock file of {project} lacks {}", packages.join(" or ")))?;
+    Ok((versions.join(" "), built.join("debug").join(project)))
+}
+
+/// The version of a package in the text of a lock file.
+fn locked_version<'l>(lock: &'l str, package: &str) -> Option<&'l str> {
+    let (_, rest) = lock.split_once(&format!("\nname = \"{package}\"\nversion = \""))?;
+    rest.split('"').next()
 }
 
 /// A folder under `target` with the packages of npm. The scripts are copied into it, because Node looks for the
@@ -225,5 +268,30 @@ impl Server {
         let status = self.child.wait().map_err(|error| error.to_string())?;
         let _ = fs::remove_dir_all(&self.data);
         if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A script that is not in the table would never run.
+    #[test]
+    fn every_script_is_in_the_table() {
+        let listed = |name: &str| CLIENTS.iter().any(|(script, _)| *script == name);
+        for entry in fs::read_dir(workspace().join("clients")).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_script = (name.ends_with(".py") || name.ends_with(".mjs")) && !name.starts_with("raw.");
+            assert!(!is_script || listed(&name), "{name}");
+            let is_project = entry.path().join("Cargo.toml").exists();
+            assert!(!is_project || PROGRAMS.iter().any(|(_, project, _)| *project == name), "{name}");
+        }
+        assert!(PROGRAMS.iter().all(|(script, ..)| listed(script)));
+    }
+
+    #[test]
+    fn versions_of_a_lock_file() {
+        let lock = "[[package]]\nname = \"ews-types\"\nversion = \"9.0.0\"\n\n[[package]]\nname = \"ews\"\nversion = \"0.1.2\"\n";
+        assert_eq!((locked_version(lock, "ews"), locked_version(lock, "ew")), (Some("0.1.2"), None));
     }
 }
