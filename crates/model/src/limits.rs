@@ -32,6 +32,10 @@ pub const ATTACHMENTS_MAX: usize = 1_000;
 pub const BATCH_IDS_MAX: usize = 10_000;
 /// Folders of one mailbox, or lists of one site.
 pub const COLLECTIONS_MAX: usize = 100_000;
+/// Bytes of the value of a key by which items are found. Longer ones are cut.
+pub const KEY_VALUE_BYTES_MAX: usize = 1_024;
+/// Keys that one write puts or drops.
+pub const KEYS_OF_WRITE_MAX: usize = 64;
 /// Writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 2_000;
 /// Characters of a folder or list name.

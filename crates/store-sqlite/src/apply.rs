@@ -1,6 +1,7 @@
 //! Guards and writes of one commit, inside the transaction of its group.
 
 mod items;
+mod keys;
 mod removal;
 mod trim;
 
@@ -189,6 +190,8 @@ impl Applier<'_> {
                 )?;
                 Ok(WriteReceipt::default())
             }
+            Write::ChangeKeys { collection, item, drop, put } => self.change_keys(*collection, *item, drop, put),
+            Write::DropKeys { collection, field, rows_max } => self.drop_keys(*collection, *field, *rows_max),
             Write::TrimTombstones { before, rows_max } => self.trim(*before, *rows_max),
         }
     }
@@ -246,6 +249,7 @@ impl Applier<'_> {
         let seq = self.position();
         self.drop_items(collection)?;
         let key = params![self.root, collection.to_i64()];
+        self.execute("DELETE FROM item_key WHERE root_id = ?1 AND collection_id = ?2", key)?;
         self.execute("DELETE FROM tombstone WHERE root_id = ?1 AND collection_id = ?2", key)?;
         self.execute("DELETE FROM collection WHERE root_id = ?1 AND collection_id = ?2", key)?;
         self.execute("DELETE FROM collection_bag WHERE root_id = ?1 AND collection_id = ?2", key)?;

@@ -225,6 +225,8 @@ fn parts(write: &Write) -> impl Iterator<Item = &PartData> {
         | Write::CopyItem { .. }
         | Write::PutName { .. }
         | Write::DropName { .. }
+        | Write::ChangeKeys { .. }
+        | Write::DropKeys { .. }
         | Write::TrimTombstones { .. } => (&[], &[]),
     };
     new.iter().chain(changed.iter().filter_map(|change| match change {

@@ -27,7 +27,8 @@ CREATE TABLE root_shard(root_id INTEGER PRIMARY KEY, shard INTEGER NOT NULL) STR
 /// The steps that make a shard file.
 ///
 /// A negative kind of a root says that it is being removed: it is not there any more.
-pub(crate) const SHARD_STEPS: &[&str] = &["
+pub(crate) const SHARD_STEPS: &[&str] = &[
+    "
 CREATE TABLE root(root_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, guid BLOB NOT NULL, last_seq INTEGER NOT NULL,
   purged_seq INTEGER NOT NULL, epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE epoch(root_id INTEGER NOT NULL, ordinal INTEGER NOT NULL, epoch INTEGER NOT NULL,
@@ -72,7 +73,13 @@ CREATE TABLE name(root_id INTEGER NOT NULL, scope INTEGER NOT NULL, name BLOB NO
 CREATE TABLE operation(root_id INTEGER NOT NULL, operation BLOB NOT NULL, at INTEGER NOT NULL, receipt BLOB NOT NULL,
   PRIMARY KEY(root_id, operation)) STRICT, WITHOUT ROWID;
 CREATE INDEX operation_age ON operation(root_id, at);
-"];
+",
+    "
+CREATE TABLE item_key(root_id INTEGER NOT NULL, collection_id INTEGER NOT NULL, field INTEGER NOT NULL,
+  value BLOB NOT NULL, item_id INTEGER NOT NULL, PRIMARY KEY(root_id, collection_id, field, value, item_id))
+  STRICT, WITHOUT ROWID;
+",
+];
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! Reads of one root at one moment: a read transaction on a connection of its own.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{CollectionId, ItemId, RootId, Seq, Time, limits::PAGE_ROWS_MAX};
 use rusqlite::{OptionalExtension, Params, Row, Statement, StatementStatus, params};
-use store::{ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootRow, Snapshot, Span, StoreError, Want};
+use store::{
+    ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
+    Want,
+};
 
 use crate::{
     blobs::{Blobs, Hash},
@@ -58,6 +61,25 @@ const ITEM_CHANGES: [&str; 2] = select_items!(
 const TOMBSTONES: &str = "SELECT item_id, seq, created_seq, flags, kind, at, moved_collection, moved_item, note
     FROM tombstone WHERE root_id = ?1 AND collection_id = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
 
+/// Keys between two places, both outside, up or down; the second pair ends (or begins) with the field.
+macro_rules! select_keys {
+    ($ends:literal, $order:literal) => {
+        concat!(
+            "SELECT value, item_id FROM item_key WHERE root_id = ?1 AND collection_id = ?2 AND field = ?3
+               AND (value, item_id) > (?4, ?5) ",
+            $ends,
+            " ORDER BY value ",
+            $order,
+            ", item_id ",
+            $order,
+            " LIMIT ?6"
+        )
+    };
+}
+
+const KEYS_UP: [&str; 2] = [select_keys!("AND (value, item_id) < (?7, ?8)", "ASC"), select_keys!("", "ASC")];
+const KEYS_DOWN: [&str; 2] = [select_keys!("AND (value, item_id) < (?7, ?8)", "DESC"), select_keys!("", "DESC")];
+
 /// The range reads, the index each runs along, and whether that index alone answers it.
 #[cfg(test)]
 pub(crate) const RANGES: &[(&str, &str, bool)] = &[
@@ -66,6 +88,10 @@ pub(crate) const RANGES: &[(&str, &str, bool)] = &[
     (ITEM_CREATED[0], "item_created", false),
     (ITEM_LIST[0], "item_list", false),
     (TOMBSTONES, "PRIMARY KEY", false),
+    (KEYS_UP[0], "PRIMARY KEY", false),
+    (KEYS_UP[1], "PRIMARY KEY", false),
+    (KEYS_DOWN[0], "PRIMARY KEY", false),
+    (KEYS_DOWN[1], "PRIMARY KEY", false),
 ];
 
 fn of(sql: [&'static str; 2], want: Want) -> &'static str {
@@ -357,6 +383,58 @@ impl Snapshot for SqliteSnapshot {
                 params![key, scope, limit_and_one],
                 read,
             )?,
+        };
+        Ok(page(rows, limit))
+    }
+
+    async fn keys(
+        &mut self,
+        collection: CollectionId,
+        field: u32,
+        range: &KeyRange,
+        direction: Direction,
+        after: Option<(&[u8], ItemId)>,
+        limit: usize,
+    ) -> Result<Page<(Bytes, ItemId)>, StoreError> {
+        let after = after.map(|(value, item)| (value, bound(item.0)));
+        // A range ends before the first and behind the last key of a value.
+        let (mut above, mut below) = (
+            match &range.from {
+                Bound::Included(value) => (&value[..], i64::MIN),
+                Bound::Excluded(value) => (&value[..], i64::MAX),
+                Bound::Unbounded => (&[][..], i64::MIN),
+            },
+            match &range.to {
+                Bound::Included(value) => Some((&value[..], i64::MAX)),
+                Bound::Excluded(value) => Some((&value[..], i64::MIN)),
+                Bound::Unbounded => None,
+            },
+        );
+        let [bounded, open] = match direction {
+            Direction::Ascending => {
+                above = after.map_or(above, |after| above.max(after));
+                KEYS_UP
+            }
+            Direction::Descending => {
+                below = match (below, after) {
+                    (Some(below), Some(after)) => Some(below.min(after)),
+                    (below, after) => below.or(after),
+                };
+                KEYS_DOWN
+            }
+        };
+        let read = |row: &Row<'_>| {
+            let (value, item): (Vec<u8>, i64) = (row.get(0)?, row.get(1)?);
+            Ok((Bytes::from(value), ItemId::from_i64(item)))
+        };
+        let (key, collection, limit_and_one) = (self.key(), collection.to_i64(), and_one(limit));
+        let rows = match below {
+            Some(below) => self.all(
+                bounded,
+                params![key, collection, field, above.0, above.1, limit_and_one, below.0, below.1],
+                read,
+            )?,
+            None => self.all(open, params![key, collection, field, above.0, above.1, limit_and_one], read)?,
         };
         Ok(page(rows, limit))
     }

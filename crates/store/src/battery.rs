@@ -11,6 +11,7 @@ pub mod commits;
 pub mod concurrent;
 pub mod dump;
 pub mod items;
+pub mod keys;
 pub mod names;
 pub mod parts;
 pub mod random;
@@ -87,6 +88,10 @@ macro_rules! battery {
                 items::numbers_are_never_given_again,
                 items::read_flag_changes_leave_content_seq,
                 items::wanted_bags_come_along,
+                keys::keys_are_paged_in_order,
+                keys::keys_change_as_they_are_told,
+                keys::keys_go_in_steps_or_with_their_collection,
+                keys::keys_keep_their_bounds,
                 names::a_name_leads_to_its_latest_target,
                 names::names_are_paged_in_order,
                 names::targets_may_be_created_in_the_same_commit,
@@ -137,6 +142,7 @@ mod tests {
             ("commits", include_str!("battery/commits.rs")),
             ("concurrent", include_str!("battery/concurrent.rs")),
             ("items", include_str!("battery/items.rs")),
+            ("keys", include_str!("battery/keys.rs")),
             ("names", include_str!("battery/names.rs")),
             ("parts", include_str!("battery/parts.rs")),
             ("random", include_str!("battery/random.rs")),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use model::{CollectionId, Guid, ItemFlags, ItemId, RootId, Seq, Time, limits};
 
-use crate::{RootKind, StoreError, TombstoneKind};
+use crate::{FieldKey, ItemRef, RootKind, StoreError, TombstoneKind};
 
 /// One atomic write to one root: first all guards are checked, then all writes are done in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,8 @@ impl Commit {
     /// Whether the commit keeps the bounds of the port. Costs its writes; reads nothing.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] when there are too many writes or a bag or part has too many bytes.
+    /// [`StoreError::TooLarge`] when there are too many writes or a bag, part or key is too
+    /// large.
     pub fn check(&self) -> Result<(), StoreError> {
         if self.writes.len() > limits::COMMIT_WRITES_MAX {
             return Err(StoreError::TooLarge("writes of one commit"));
@@ -44,6 +45,14 @@ impl Commit {
         }
         if self.writes.iter().flat_map(Write::parts).any(|part| part.bytes.len() > limits::PART_BYTES_MAX) {
             return Err(StoreError::TooLarge("a part"));
+        }
+        for keys in self.writes.iter().filter_map(Write::keys) {
+            if keys.iter().map(|keys| keys.len()).sum::<usize>() > limits::KEYS_OF_WRITE_MAX {
+                return Err(StoreError::TooLarge("keys of one write"));
+            }
+            if keys.into_iter().flatten().any(|key| key.value.len() > limits::KEY_VALUE_BYTES_MAX) {
+                return Err(StoreError::TooLarge("a key"));
+            }
         }
         Ok(())
     }
@@ -177,7 +186,7 @@ pub enum Write {
         /// no circle arises.
         parent: Option<Option<CollectionId>>,
     },
-    /// Removes a collection with its items and tombstones and ends its span. Its children must be gone: the caller
+    /// Removes a collection with its items, keys and tombstones and ends its span. Its children must be gone: the caller
     /// removes them first, or the commit conflicts (with `guard` = `usize::MAX`). Takes one position. Costs its items.
     DropCollection {
         /// Which.
@@ -247,6 +256,27 @@ pub enum Write {
         /// The name.
         name: Bytes,
     },
+    /// Changes keys of an item. Takes no position. A key to drop that is not there is passed over, as is one to put that
+    /// is there. Keys are not looked at when an item changes, moves or goes: the writer says what becomes of them.
+    ChangeKeys {
+        /// The collection in whose order the item stands; it must be there.
+        collection: CollectionId,
+        /// Which item.
+        item: ItemRef,
+        /// Keys it has no more. With `put` at most [`model::limits::KEYS_OF_WRITE_MAX`].
+        drop: Vec<FieldKey>,
+        /// Keys it has from now on.
+        put: Vec<FieldKey>,
+    },
+    /// Removes up to `rows_max` keys of a field. Takes no position.
+    DropKeys {
+        /// Of which collection.
+        collection: CollectionId,
+        /// Of which field.
+        field: u32,
+        /// At most so many.
+        rows_max: usize,
+    },
     /// Removes up to `rows_max` tombstones (and ended spans) older than `before`, in order of position, and moves
     /// `purged_seq` of the collections (and of the root, for spans) to the highest one removed. Removes also the epochs
     /// that were over before `before`, which do not count as rows: all before the last one that began earlier. Takes no
@@ -286,7 +316,7 @@ pub struct WriteReceipt {
     pub collection: Option<CollectionId>,
     /// The item it created or changed; for a move and a copy the new one.
     pub item: Option<ItemId>,
-    /// Rows that were removed, for [`Write::TrimTombstones`].
+    /// Rows that were removed, for [`Write::TrimTombstones`] and [`Write::DropKeys`].
     pub rows: u64,
 }
 
@@ -313,6 +343,8 @@ impl Write {
             | Self::CopyItem { .. }
             | Self::PutName { .. }
             | Self::DropName { .. }
+            | Self::ChangeKeys { .. }
+            | Self::DropKeys { .. }
             | Self::TrimTombstones { .. } => None,
         }
     }
@@ -333,8 +365,15 @@ impl Write {
             | Self::MarkItem { .. }
             | Self::PutName { .. }
             | Self::DropName { .. }
+            | Self::ChangeKeys { .. }
+            | Self::DropKeys { .. }
             | Self::TrimTombstones { .. } => None,
         }
+    }
+
+    /// The keys it drops and those it puts.
+    const fn keys(&self) -> Option<[&Vec<FieldKey>; 2]> {
+        if let Self::ChangeKeys { drop, put, .. } = self { Some([drop, put]) } else { None }
     }
 
     /// The parts it writes.
@@ -351,6 +390,8 @@ impl Write {
             | Self::CopyItem { .. }
             | Self::PutName { .. }
             | Self::DropName { .. }
+            | Self::ChangeKeys { .. }
+            | Self::DropKeys { .. }
             | Self::TrimTombstones { .. } => (&[], &[]),
         };
         new.iter().chain(changed.iter().filter_map(|change| match change {

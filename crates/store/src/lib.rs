@@ -12,6 +12,7 @@
 
 mod commit;
 mod error;
+mod keys;
 mod rows;
 mod snapshot;
 mod watched;
@@ -26,6 +27,7 @@ pub use commit::{
     WriteReceipt,
 };
 pub use error::StoreError;
+pub use keys::{Direction, FieldKey, ItemRef, KeyRange};
 pub use rows::{
     ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootKind, RootRow, Span, Tombstone, TombstoneKind, Want,
 };

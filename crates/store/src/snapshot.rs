@@ -7,7 +7,8 @@ use bytes::Bytes;
 use model::{CollectionId, Guid, ItemId, RootId, Seq, Time};
 
 use crate::{
-    ChangeRow, CollectionRow, Commit, Epoch, ItemRow, Page, PartInfo, Receipt, RootRow, Span, StoreError, Want,
+    ChangeRow, CollectionRow, Commit, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, Receipt, RootRow, Span,
+    StoreError, Want,
 };
 
 /// A store. Cheap to call from many tasks at once.
@@ -128,6 +129,18 @@ pub trait Snapshot: Send {
     /// Names of a scope with what they lead to, in ascending order of name, after `after`.
     async fn names(&mut self, scope: u64, after: Option<&[u8]>, limit: usize)
     -> Result<Page<(Bytes, u64)>, StoreError>;
+
+    /// Keys of a field whose value lies in `range`, each with its item, in the order of (value, id) or from its end, after
+    /// `after`. Costs the rows returned.
+    async fn keys(
+        &mut self,
+        collection: CollectionId,
+        field: u32,
+        range: &KeyRange,
+        direction: Direction,
+        after: Option<(&[u8], ItemId)>,
+        limit: usize,
+    ) -> Result<Page<(Bytes, ItemId)>, StoreError>;
 
     /// The last position that was certainly reached before `time`: reading from there misses nothing that was written
     /// at or after `time`. Kept to the minute, and as far back as the retention goes.

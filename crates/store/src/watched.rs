@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::{CollectionId, ItemId, Seq, Time};
 
-use crate::{ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootRow, Snapshot, Span, StoreError, Want};
+use crate::{
+    ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
+    Want,
+};
 
 /// Hears of reads.
 pub(crate) trait Watch: Send + Sync {
@@ -143,6 +146,20 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
     ) -> Result<Page<(Bytes, u64)>, StoreError> {
         self.watch.before()?;
         let result = self.inner.names(scope, after, limit).await;
+        self.pass(result, of_page)
+    }
+
+    async fn keys(
+        &mut self,
+        collection: CollectionId,
+        field: u32,
+        range: &KeyRange,
+        direction: Direction,
+        after: Option<(&[u8], ItemId)>,
+        limit: usize,
+    ) -> Result<Page<(Bytes, ItemId)>, StoreError> {
+        self.watch.before()?;
+        let result = self.inner.keys(collection, field, range, direction, after, limit).await;
         self.pass(result, of_page)
     }
 

@@ -9,10 +9,11 @@ use crate::failure::Failure;
 const STEP_ROWS_MAX: usize = if cfg!(test) { 16 } else { 2_000 };
 
 /// The large tables, with what tells the rows of a root from one another.
-const LARGE_TABLES: [(&str, &str); 5] = [
+const LARGE_TABLES: [(&str, &str); 6] = [
     ("item", "item_id"),
     ("item_bag", "rowid"),
     ("item_part", "rowid"),
+    ("item_key", "(collection_id, field, value, item_id)"),
     ("tombstone", "(collection_id, seq)"),
     ("name", "(scope, name)"),
 ];

@@ -106,8 +106,33 @@ fn a_newer_schema_is_refused() {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let error = SqliteStore::open(directory.path(), options(2)).unwrap_err();
-        assert!(matches!(error, OpenError::Newer { have: 99, known: 1 }), "{error}");
+        assert!(matches!(error, OpenError::Newer { have: 99, known: 1 | 2 }), "{error}");
     }
+}
+
+/// A key of an item.
+fn key(item: ItemId) -> Write {
+    let put = vec![store::FieldKey { field: 1, value: Bytes::from_static(b"value") }];
+    Write::ChangeKeys { collection: COLLECTION, item: item.into(), drop: Vec::new(), put }
+}
+
+#[test]
+fn files_of_the_first_version_are_brought_up_to_date() {
+    let Fixture { store, directory } = begun();
+    let item = create(&store, vec![PartData { part: 1, bytes: vec![1; 100].into() }]);
+    let before = dump(&store, ROOT, &[1]);
+    drop(store);
+    for shard in 0..4 {
+        let connection = Connection::open(shard_path(directory.path(), shard)).unwrap();
+        connection.execute_batch("DROP TABLE item_key; PRAGMA user_version = 1;").unwrap();
+    }
+    let store = open(&directory, 2);
+    assert_eq!(dump(&store, ROOT, &[1]), before);
+    commit(&store, at(1), key(item)).unwrap();
+    let after = dump(&store, ROOT, &[1]);
+    assert_eq!(after.collections[0].keys, [(1, Bytes::from_static(b"value"), item)]);
+    drop(store);
+    assert_eq!(dump(&open(&directory, 3), ROOT, &[1]), after);
 }
 
 #[test]
@@ -166,6 +191,7 @@ fn a_root_goes_in_steps() {
             commit.writes.push(new(vec![PartData { part: 1, bytes: vec![number; 100].into() }]));
             let name = Bytes::copy_from_slice(&[number]);
             commit.writes.push(Write::PutName { scope: 1, name, target: store::NameTarget::Id(1) });
+            commit.writes.push(key(ItemId(u64::from(number))));
         }
         let receipt = block_on(store.commit(commit)).unwrap();
         for item in receipt.writes.iter().filter_map(|write| write.item).take(20) {
@@ -194,6 +220,7 @@ fn a_root_goes_in_steps() {
         "item_bag",
         "tombstone",
         "item_part",
+        "item_key",
         "name",
         "operation",
     ];

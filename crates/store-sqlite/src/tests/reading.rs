@@ -1,15 +1,17 @@
 //! What reads cost.
 
+use std::ops::Bound;
+
 use model::Seq;
-use store::Want;
+use store::{Direction, Want};
 
 use super::*;
 
 const PAGE: usize = 50;
 
-/// Steps and rows of a page of changes, one of creations and one of the listing, in a history of `items` items of
+/// Steps and rows of a page of changes, one of creations, one of the listing and two of keys, in a history of `items` items of
 /// which every second was deleted.
-fn costs(items: usize) -> [(u64, u64); 4] {
+fn costs(items: usize) -> [(u64, u64); 6] {
     let Fixture { store, directory: _directory } = begun();
     let mut made = Vec::new();
     for _ in 0..items / 500 {
@@ -22,6 +24,15 @@ fn costs(items: usize) -> [(u64, u64); 4] {
         let mut commit = Commit::new(ROOT, at(0));
         commit.writes =
             chunk.iter().step_by(2).map(|item| Write::DeleteItem { item: *item, note: Bytes::new() }).collect();
+        block_on(store.commit(commit)).unwrap();
+    }
+    for chunk in made.chunks(1_000) {
+        let mut commit = Commit::new(ROOT, at(0));
+        commit.writes.extend(chunk.iter().map(|item| {
+            let value = Bytes::copy_from_slice(&(item.0 / 100).to_be_bytes());
+            let put = vec![store::FieldKey { field: 1, value }];
+            Write::ChangeKeys { collection: COLLECTION, item: (*item).into(), drop: Vec::new(), put }
+        }));
         block_on(store.commit(commit)).unwrap();
     }
     let mut view = view(&store);
@@ -42,14 +53,24 @@ fn costs(items: usize) -> [(u64, u64); 4] {
     assert_eq!(block_on(view.created(COLLECTION, Seq::ZERO, middle, PAGE, Want::HOT)).unwrap().rows.len(), PAGE);
     let created = cost();
     assert_eq!(block_on(view.list(COLLECTION, Some(ItemId(100)), PAGE, Want::HOT)).unwrap().rows.len(), PAGE);
-    [at_the_middle, near_the_end, created, cost()]
+    let listed = cost();
+    let from = |item: u64| Bytes::copy_from_slice(&item.to_be_bytes());
+    let range = store::KeyRange { from: Bound::Included(from(2)), to: Bound::Excluded(from(4)) };
+    let [up, down] = [Direction::Ascending, Direction::Descending].map(|direction| {
+        let value = from(3);
+        let after = Some((&value[..], ItemId(310)));
+        let page = block_on(view.keys(COLLECTION, 1, &range, direction, after, PAGE)).unwrap();
+        assert!(page.rows.len() == PAGE && page.more, "{page:?}");
+        cost()
+    });
+    [at_the_middle, near_the_end, created, listed, up, down]
 }
 
 #[test]
 fn a_page_costs_its_rows_however_long_the_history() {
     let (short, long) = (costs(1_000), costs(20_000));
     assert_eq!(short, long);
-    for ((steps, rows), returned) in short.into_iter().zip([PAGE + 1, 20, PAGE + 1, PAGE + 1]) {
+    for ((steps, rows), returned) in short.into_iter().zip([PAGE + 1, 20, PAGE + 1, PAGE + 1, PAGE + 1, PAGE + 1]) {
         assert_eq!(rows, returned as u64);
         assert!(steps < 30 * rows + 100, "{steps} steps for {rows} rows");
     }

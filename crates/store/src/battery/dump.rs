@@ -1,13 +1,16 @@
 //! Everything of a root that the port shows, to compare.
 
 use bytes::Bytes;
-use model::{ItemId, RootId, Seq, Time};
+use model::{CollectionId, ItemId, RootId, Seq, Time};
 
 use super::block_on;
-use crate::{ChangeRow, CollectionRow, ItemRow, Page, RootRow, Snapshot, Span, Store, Want};
+use crate::{ChangeRow, CollectionRow, Direction, ItemRow, KeyRange, Page, RootRow, Snapshot, Span, Store, Want};
 
 /// Rows of one read at most; small, so that a dump also tries the paging.
 const LIMIT: usize = 7;
+
+/// Fields whose keys are dumped: from 0 to below this.
+pub(super) const FIELDS: u32 = 3;
 
 /// Rows of one range at most: a store that pages in circles fails instead of going on for ever.
 const ROWS_MAX: usize = 100_000;
@@ -40,6 +43,8 @@ pub struct CollectionDump {
     pub created: Vec<ItemRow>,
     /// Items and tombstones in order of position.
     pub changes: Vec<ChangeRow>,
+    /// The keys of the first few fields: field, value and item in order.
+    pub keys: Vec<(u32, Bytes, ItemId)>,
 }
 
 /// Dumps a root as it is now, with the names of these scopes. Costs its rows.
@@ -111,7 +116,22 @@ fn dump_collection(view: &mut dyn Snapshot, row: CollectionRow) -> CollectionDum
             break;
         }
     }
-    CollectionDump { row, list, created, changes }
+    let keys = (0..FIELDS).flat_map(|field| dump_keys(view, collection, field)).collect();
+    CollectionDump { row, list, created, changes, keys }
+}
+
+fn dump_keys(view: &mut dyn Snapshot, collection: CollectionId, field: u32) -> Vec<(u32, Bytes, ItemId)> {
+    let mut keys: Vec<(u32, Bytes, ItemId)> = Vec::new();
+    loop {
+        let after = keys.last().map(|(_, value, item)| (&value[..], *item));
+        let read = view.keys(collection, field, &KeyRange::ALL, Direction::Ascending, after, LIMIT);
+        let page = block_on(read).unwrap();
+        goes_on(&page, keys.len());
+        keys.extend(page.rows.into_iter().map(|(value, item)| (field, value, item)));
+        if !page.more {
+            return keys;
+        }
+    }
 }
 
 fn dump_names(view: &mut dyn Snapshot, scope: u64) -> Vec<(u64, Bytes, u64)> {

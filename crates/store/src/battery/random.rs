@@ -6,11 +6,11 @@ use model::{CollectionId, ItemFlags, ItemId, Random, SeededRandom, Seq, Time};
 use super::{
     bench::{AT, Bench, part},
     block_on,
-    dump::{Dump, dump},
+    dump::{Dump, FIELDS, dump},
 };
 use crate::{
-    CollectionRef, Commit, Guard, ItemChange, NameTarget, NewItem, NewItemId, PartChange, Store, TombstoneKind, Write,
-    memory::MemoryStore,
+    CollectionRef, Commit, FieldKey, Guard, ItemChange, ItemRef, NameTarget, NewItem, NewItemId, PartChange, Store,
+    TombstoneKind, Write, memory::MemoryStore,
 };
 
 const HISTORIES: u64 = 12;
@@ -140,9 +140,14 @@ impl Chance {
         (1 + self.below(2), vec![b'a' + self.below(12) as u8; 1 + self.below(2) as usize].into())
     }
 
+    fn key(&self) -> FieldKey {
+        let value = vec![self.below(5) as u8; self.below(3) as usize].into();
+        FieldKey { field: self.below(u64::from(FIELDS)) as u32, value }
+    }
+
     fn write(&self, state: &Dump, commit: &Commit) -> Write {
         let to = self.collection(state, commit);
-        let choice = if state.collections.is_empty() { 0 } else { self.below(40) };
+        let choice = if state.collections.is_empty() { 0 } else { self.below(46) };
         match choice {
             0..=1 => {
                 let parent = (!state.collections.is_empty() && self.one_in(2)).then_some(to);
@@ -182,6 +187,19 @@ impl Chance {
                 let (scope, name) = self.name();
                 Write::DropName { scope, name }
             }
+            39..=43 => {
+                let item = match self.below(4) {
+                    0 => ItemRef::Write(commit.writes.len().saturating_sub(1)),
+                    _ => self.item(state).into(),
+                };
+                let keys = || (0..self.below(4)).map(|_| self.key()).collect();
+                Write::ChangeKeys { collection: self.known(state), item, drop: keys(), put: keys() }
+            }
+            44 => Write::DropKeys {
+                collection: self.known(state),
+                field: self.below(u64::from(FIELDS)) as u32,
+                rows_max: self.below(6) as usize,
+            },
             _ => {
                 let before = commit.at.plus_seconds(-(self.below(600) as i64));
                 Write::TrimTombstones { before, rows_max: self.below(6) as usize }

@@ -1,8 +1,11 @@
 //! Reads of one root at one moment.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -13,7 +16,10 @@ use super::{
     state::{Entry, RootState, minute, positions},
     write::behind,
 };
-use crate::{ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootRow, Snapshot, Span, StoreError, Want};
+use crate::{
+    ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
+    Want,
+};
 
 /// A root as it was when the snapshot was taken.
 pub(super) struct MemorySnapshot {
@@ -169,6 +175,52 @@ impl Snapshot for MemorySnapshot {
             .filter(|((_, name), _)| Some(&name[..]) != after)
             .map(|((_, name), target)| (name.clone(), *target));
         Ok(self.counted(page(rows, limit)))
+    }
+
+    async fn keys(
+        &mut self,
+        collection: CollectionId,
+        field: u32,
+        range: &KeyRange,
+        direction: Direction,
+        after: Option<(&[u8], ItemId)>,
+        limit: usize,
+    ) -> Result<Page<(Bytes, ItemId)>, StoreError> {
+        let first = match (&range.from, after) {
+            (_, Some((value, _))) if direction == Direction::Ascending => Bytes::copy_from_slice(value),
+            (Bound::Included(from) | Bound::Excluded(from), _) => from.clone(),
+            (Bound::Unbounded, _) => Bytes::new(),
+        };
+        let last = match (after, &range.to) {
+            (Some((value, _)), _) if direction == Direction::Descending => {
+                Bound::Included(Bytes::copy_from_slice(value))
+            }
+            (_, Bound::Included(to) | Bound::Excluded(to)) => Bound::Included(to.clone()),
+            (_, Bound::Unbounded) => Bound::Unbounded,
+        };
+        let last = match last {
+            Bound::Included(value) | Bound::Excluded(value) => (collection, field, value, ItemId(u64::MAX)),
+            Bound::Unbounded => (collection, field.saturating_add(1), Bytes::new(), ItemId(0)),
+        };
+        let first = (collection, field, first, ItemId(0));
+        if first > last {
+            return Ok(Page { rows: Vec::new(), more: false });
+        }
+        let keys = self.state.keys.range(first..=last).map(|((_, of, value, item), ())| (*of, value, *item));
+        let is_in = |(of, value, item): &(u32, &Bytes, ItemId)| {
+            *of == field
+                && range.contains(value)
+                && after.is_none_or(|after| match direction {
+                    Direction::Ascending => (&value[..], *item) > after,
+                    Direction::Descending => (&value[..], *item) < after,
+                })
+        };
+        let row = |(_, value, item): (u32, &Bytes, ItemId)| (value.clone(), item);
+        let page = match direction {
+            Direction::Ascending => page(keys.filter(is_in).map(row), limit),
+            Direction::Descending => page(keys.rev().filter(is_in).map(row), limit),
+        };
+        Ok(self.counted(page))
     }
 
     async fn position_at(&mut self, time: Time) -> Result<Seq, StoreError> {

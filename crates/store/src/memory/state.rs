@@ -34,6 +34,7 @@ pub(super) struct RootState {
     pub(super) created: Table<(CollectionId, Seq), ItemId>,
     pub(super) parts: Table<(ItemId, u32), Bytes>,
     pub(super) names: Table<(u64, Bytes), u64>,
+    pub(super) keys: Table<(CollectionId, u32, Bytes, ItemId), ()>,
     pub(super) spans: Table<(CollectionId, Seq), SpanRow>,
     pub(super) epochs: Vec<Epoch>,
     /// The last position before the first commit of a minute.
@@ -63,6 +64,7 @@ impl RootState {
             created: Table::default(),
             parts: Table::default(),
             names: Table::default(),
+            keys: Table::default(),
             spans: Table::default(),
             epochs: Vec::new(),
             minutes: BTreeMap::new(),
@@ -80,6 +82,7 @@ impl RootState {
         self.created.settle();
         self.parts.settle();
         self.names.settle();
+        self.keys.settle();
         self.spans.settle();
     }
 
@@ -93,6 +96,7 @@ impl RootState {
         self.created.roll_back();
         self.parts.roll_back();
         self.names.roll_back();
+        self.keys.roll_back();
         self.spans.roll_back();
     }
 

@@ -7,8 +7,8 @@ use model::{CollectionId, ItemFlags, ItemId, Seq, Time};
 
 use super::state::{Entry, RootState, SpanRow, positions};
 use crate::{
-    CollectionRef, CollectionRow, Commit, Guard, ItemChange, ItemRow, NameTarget, NewItem, NewItemId, PartChange,
-    Receipt, StoreError, Tombstone, TombstoneKind, Write, WriteReceipt,
+    CollectionRef, CollectionRow, Commit, FieldKey, Guard, ItemChange, ItemRef, ItemRow, NameTarget, NewItem,
+    NewItemId, PartChange, Receipt, StoreError, Tombstone, TombstoneKind, Write, WriteReceipt,
 };
 
 /// A conflict that no guard of the caller names.
@@ -77,6 +77,8 @@ impl Writer<'_> {
                 self.state.names.take(&(scope, name));
                 Ok(WriteReceipt::default())
             }
+            Write::ChangeKeys { collection, item, drop, put } => self.change_keys(collection, item, drop, put),
+            Write::DropKeys { collection, field, rows_max } => Ok(self.drop_keys(collection, field, rows_max)),
             Write::TrimTombstones { before, rows_max } => self.trim(before, rows_max),
         }
     }
@@ -178,6 +180,12 @@ impl Writer<'_> {
         let tombstones: Vec<_> = self.state.changes.range(positions(collection)).map(|(key, _)| *key).collect();
         for key in tombstones {
             self.state.changes.take(&key);
+        }
+        let first = (collection, 0, Bytes::new(), ItemId(0));
+        let next = (CollectionId(collection.0.saturating_add(1)), 0, Bytes::new(), ItemId(0));
+        let keys: Vec<_> = self.state.keys.range(first..next).map(|(key, ())| key.clone()).collect();
+        for key in keys {
+            self.state.keys.take(&key);
         }
         let parent = self.state.collections.take(&collection).and_then(|row| row.parent);
         self.end_span(collection, parent, seq);
@@ -367,6 +375,37 @@ impl Writer<'_> {
         };
         self.state.names.put((scope, name), target);
         Ok(WriteReceipt::default())
+    }
+
+    fn change_keys(
+        &mut self,
+        collection: CollectionId,
+        item: ItemRef,
+        drop: Vec<FieldKey>,
+        put: Vec<FieldKey>,
+    ) -> Result<WriteReceipt, StoreError> {
+        self.collection(CollectionRef::Id(collection))?;
+        let item = match item {
+            ItemRef::Id(item) => item,
+            ItemRef::Write(index) => self.done.get(index).and_then(|done| done.item).ok_or(BAD_REFERENCE)?,
+        };
+        for FieldKey { field, value } in drop {
+            self.state.keys.take(&(collection, field, value, item));
+        }
+        for FieldKey { field, value } in put {
+            self.state.keys.put((collection, field, value, item), ());
+        }
+        Ok(WriteReceipt::default())
+    }
+
+    fn drop_keys(&mut self, collection: CollectionId, field: u32, rows_max: usize) -> WriteReceipt {
+        let first = (collection, field, Bytes::new(), ItemId(0));
+        let keys = self.state.keys.range(first..).take_while(|((of, own, ..), ())| (*of, *own) == (collection, field));
+        let keys: Vec<_> = keys.take(rows_max).map(|(key, ())| key.clone()).collect();
+        for key in &keys {
+            self.state.keys.take(key);
+        }
+        WriteReceipt { rows: keys.len() as u64, ..WriteReceipt::default() }
     }
 
     fn trim(&mut self, before: Time, rows_max: usize) -> Result<WriteReceipt, StoreError> {
