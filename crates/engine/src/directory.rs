@@ -27,6 +27,8 @@ const SITE_PATH: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x22);
 const SITE_OWNER: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x23);
 const SITE_ID: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x24);
 const SITE_OWNER_ACCOUNT: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x26);
+/// Bool: whether the account may act as others.
+const IMPERSONATES: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x27);
 const TOKEN_SECRET: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x25);
 
 /// Accounts and sites.
@@ -44,6 +46,8 @@ pub struct Account {
     pub password_hash: String,
     /// When it was made.
     pub created: Time,
+    /// Whether it may act as any other account.
+    pub impersonates: bool,
 }
 
 /// An account to be made.
@@ -202,11 +206,39 @@ impl Directory {
     /// # Errors
     /// [`EngineError::NoAccount`]; when the store fails.
     pub async fn set_password(&self, address: &str, password_hash: &str) -> Result<(), EngineError> {
+        self.change_account(address, &|bag| bag.set(PASSWORD_HASH, Value::text(password_hash))).await
+    }
+
+    /// Grants an account the right to act as any other, or takes it away.
+    ///
+    /// # Errors
+    /// [`EngineError::NoAccount`]; when the store fails.
+    pub async fn set_impersonation(&self, address: &str, granted: bool) -> Result<(), EngineError> {
+        self.change_account(address, &|bag| bag.put(IMPERSONATES, granted.then_some(Value::Bool(true)))).await
+    }
+
+    /// The account with `address`, for `caller` to act as. Oneself needs no right. Whether there is such an account is
+    /// told only to those who may.
+    ///
+    /// # Errors
+    /// [`EngineError::AccessDenied`]; [`EngineError::NoMailbox`]; when the store fails.
+    pub async fn impersonate(&self, caller: &Caller, address: &str) -> Result<Caller, EngineError> {
+        if address.eq_ignore_ascii_case(&caller.address) {
+            return Ok(caller.clone());
+        }
+        let own = self.account(&caller.address).await?;
+        if !own.is_some_and(|own| own.caller.account == caller.account && own.impersonates) {
+            return Err(EngineError::AccessDenied);
+        }
+        self.by_address(address).await?.ok_or(EngineError::NoMailbox { guid: None })
+    }
+
+    async fn change_account(&self, address: &str, change: &(dyn Fn(&mut Bag) + Sync)) -> Result<(), EngineError> {
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
             let row = self.named(SCOPE_ADDRESSES, address.to_lowercase().as_bytes()).await?;
             let row = row.ok_or(EngineError::NoAccount)?;
             let mut bag = Bag::decode(&row.bag)?;
-            bag.set(PASSWORD_HASH, Value::text(password_hash));
+            change(&mut bag);
             let mut commit = Commit::new(RootId::CONTROL, self.engine.now());
             commit.guards.push(Guard::ItemAt(row.item, row.seq));
             commit.writes.push(Write::UpdateItem(store::ItemChange {
@@ -400,6 +432,7 @@ fn account(row: &ItemRow) -> Result<Account, EngineError> {
         },
         password_hash: text(PASSWORD_HASH),
         created: bag.get(&tags::CREATION_TIME).and_then(Value::as_time).unwrap_or_default(),
+        impersonates: bag.get(&IMPERSONATES).and_then(Value::as_bool) == Some(true),
     })
 }
 

@@ -45,6 +45,7 @@ codes! {
     ErrorFolderNotFound = "The specified folder could not be found in the store.",
     ErrorFolderSave = "Folder save failed.",
     ErrorImpersonateUserDenied = "The account does not have permission to impersonate the requested user.",
+    ErrorImpersonationFailed = "Exchange impersonation failed.",
     ErrorIncorrectSchemaVersion = "The request is not available in the requested server version.",
     ErrorIncorrectUpdatePropertyCount = "An object within a change description must contain one and only one property to modify.",
     ErrorInternalServerError = "An internal server error occurred. The operation failed.",

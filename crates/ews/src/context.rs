@@ -2,12 +2,33 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use engine::{Caller, Engine, Mailbox, MailboxName, View};
+use engine::{Caller, Engine, EngineError, Mailbox, MailboxName, View};
 use model::Guid;
 
 use crate::header::ConnectingSid;
 use crate::id::MailboxId;
 use crate::{Failure, Fault, Header, ResponseCode};
+
+/// Whom the caller acts as, where the header names somebody: everything then is as if that one had asked.
+///
+/// # Errors
+/// `ErrorImpersonateUserDenied` without the right, `ErrorNonExistentMailbox` for an address that nobody has,
+/// `ErrorImpersonationFailed` for a security identifier, which nobody here has.
+pub(crate) async fn acting_as(engine: &Engine, caller: &Caller, header: &Header) -> Result<Option<Caller>, Fault> {
+    let address = match &header.impersonate {
+        None => return Ok(None),
+        Some(ConnectingSid::Address(address)) => address,
+        Some(ConnectingSid::Sid) => {
+            let text = "Exchange impersonation failed: accounts have no SID here; name one by its address.";
+            return Err(Fault::text(ResponseCode::ErrorImpersonationFailed, text));
+        }
+    };
+    match engine.directory().impersonate(caller, address).await {
+        Ok(other) => Ok(Some(other)),
+        Err(EngineError::AccessDenied) => Err(Fault::code(ResponseCode::ErrorImpersonateUserDenied)),
+        Err(error) => Err(Fault::code(Failure::from(error).code)),
+    }
+}
 
 /// One request being served.
 pub(crate) struct Context<'a> {
@@ -20,16 +41,9 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Decides whether the caller may act as whom the header names. Only acting as oneself is possible.
-    pub(crate) fn new(engine: &'a Engine, caller: &'a Caller, header: Header) -> Result<Self, Fault> {
-        match &header.impersonate {
-            None => {}
-            Some(ConnectingSid::Address(address)) if address.eq_ignore_ascii_case(&caller.address) => {}
-            Some(ConnectingSid::Address(_) | ConnectingSid::Sid) => {
-                return Err(Fault::code(ResponseCode::ErrorImpersonateUserDenied));
-            }
-        }
-        Ok(Self { engine, caller, header, open: Mutex::default() })
+    /// A request of `caller`: of the one who sent it, or of whom that one acts as (see [`acting_as`]).
+    pub(crate) const fn new(engine: &'a Engine, caller: &'a Caller, header: Header) -> Self {
+        Self { engine, caller, header, open: Mutex::new(Vec::new()) }
     }
 
     /// The domain.

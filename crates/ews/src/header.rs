@@ -5,7 +5,7 @@
 use model::Time;
 use xml::{Node, Writer, soap};
 
-use crate::{Fault, ResponseCode, TYPES};
+use crate::{Fault, ResponseCode, TYPES, request};
 
 /// A version of the schema, as `RequestServerVersion` names it; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +84,9 @@ impl Header {
                     (header.version, header.versioned) = (version, true);
                 }
                 "DateTimePrecision" if understood => {
-                    header.milliseconds = block.text().trim().eq_ignore_ascii_case("Milliseconds");
+                    const PRECISIONS: &[(&str, bool)] = &[("Seconds", false), ("Milliseconds", true)];
+                    header.milliseconds =
+                        request::enumeration(block, &block.text(), "DateTimePrecisionType", PRECISIONS)?;
                 }
                 "ExchangeImpersonation" if understood => {
                     let sid = block.child_local("ConnectingSID").and_then(|sid| sid.children().next());
@@ -93,7 +95,11 @@ impl Header {
                     };
                     header.impersonate = Some(match sid.local() {
                         "SID" => ConnectingSid::Sid,
-                        _ => ConnectingSid::Address(sid.text().trim().to_owned()),
+                        // A principal name here is the address.
+                        "PrincipalName" | "PrimarySmtpAddress" | "SmtpAddress" => {
+                            ConnectingSid::Address(sid.text().trim().to_owned())
+                        }
+                        other => return Err(Fault::schema(sid, other, "This element is not expected here.")),
                     });
                 }
                 _ if understood => {}
@@ -132,4 +138,85 @@ pub(crate) fn write_server_version(out: &mut Writer) {
     out.attribute("MinorBuildNumber", "6");
     out.attribute("Version", "V2017_07_11");
     out.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{World, block_on, envelope};
+
+    const GET: &str = "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds>\
+        <t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></GetFolder>";
+
+    fn impersonate(kind: &str, who: &str) -> String {
+        format!(
+            "<t:ExchangeImpersonation><t:ConnectingSID><t:{kind}>{who}</t:{kind}></t:ConnectingSID></t:ExchangeImpersonation>"
+        )
+    }
+
+    #[test]
+    fn headers_decide_about_the_request() {
+        let world = World::new();
+        assert_eq!(world.call_at("Exchange1999", GET).codes(), ["ErrorInvalidServerVersion"]);
+        world.call_at("Exchange2007_SP1", GET).success();
+        let more = "<x xmlns=\"urn:x\"/><t:MailboxCulture>en-US</t:MailboxCulture><t:ManagementRole><t:UserRoles>\
+            <t:Role>MailboxSearch</t:Role></t:UserRoles></t:ManagementRole>";
+        for (header, code) in [
+            ("", "NoError"),
+            (more, "NoError"),
+            ("<t:DateTimePrecision>Hours</t:DateTimePrecision>", "ErrorSchemaValidation"),
+            (impersonate("PrimarySmtpAddress", "ANN@example.com").as_str(), "NoError"),
+            (impersonate("Nickname", "Ann").as_str(), "ErrorSchemaValidation"),
+            ("<t:ExchangeImpersonation/>", "ErrorSchemaValidation"),
+        ] {
+            assert_eq!(world.send(&envelope(header, GET)).codes(), [code], "{header}");
+        }
+        let must = world.send(&envelope("<x xmlns=\"urn:x\" s:mustUnderstand=\"1\"/>", GET));
+        assert!(must.status == 500 && must.xml.contains("s:MustUnderstand"), "{}", must.xml);
+        assert_eq!(world.send("<a>").status, 500);
+        assert_eq!(world.send(&envelope("", "")).codes(), ["ErrorInvalidRequest"]);
+    }
+
+    /// Distinguished folders of one who is impersonated are those of that mailbox, by whatever name it is called.
+    #[test]
+    fn who_may_acts_as_another() {
+        let world = World::new();
+        let bob = world.account("bob@example.com");
+        let own = world.folder_id("inbox");
+        let ask = |header: &str| world.send_as(&bob, &envelope(header, GET));
+        let kinds = ["SmtpAddress", "PrimarySmtpAddress", "PrincipalName"];
+        for kind in kinds {
+            for who in ["ann@example.com", "nobody@example.com"] {
+                let answer = ask(&impersonate(kind, who));
+                assert_eq!((answer.status, answer.codes()), (500, vec!["ErrorImpersonateUserDenied".to_owned()]));
+            }
+        }
+        let directory = world.ews.engine.directory();
+        block_on(directory.set_impersonation("bob@example.com", true)).unwrap();
+        for kind in kinds {
+            let answer = ask(&impersonate(kind, "Ann@Example.com")).success();
+            assert_eq!(answer.attributes("FolderId", "Id"), [own.as_str()]);
+        }
+        assert_ne!(ask("").success().attributes("FolderId", "Id"), [own.as_str()]);
+        assert_eq!(ask(&impersonate("SmtpAddress", "nobody@example.com")).codes(), ["ErrorNonExistentMailbox"]);
+        assert_eq!(ask(&impersonate("SID", "S-1-5-21-1")).codes(), ["ErrorImpersonationFailed"]);
+        // What was granted to one is not granted to whom that one acts as.
+        let both = impersonate("SmtpAddress", "bob@example.com");
+        assert_eq!(world.send(&envelope(&both, GET)).codes(), ["ErrorImpersonateUserDenied"]);
+        block_on(directory.set_impersonation("bob@example.com", false)).unwrap();
+        assert_eq!(ask(&impersonate("SmtpAddress", "ann@example.com")).codes(), ["ErrorImpersonateUserDenied"]);
+    }
+
+    #[test]
+    fn times_have_the_precision_asked_for() {
+        let world = World::new();
+        let created = "2024-01-02T03:04:05.678Z".parse().unwrap();
+        world.item("inbox", &[(model::tags::CREATION_TIME, model::Value::Time(created))]);
+        let find = "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>\
+            <t:FieldURI FieldURI=\"item:DateTimeCreated\"/></t:AdditionalProperties></ItemShape><ParentFolderIds>\
+            <t:DistinguishedFolderId Id=\"inbox\"/></ParentFolderIds></FindItem>";
+        for (precision, text) in [("Seconds", "2024-01-02T03:04:05Z"), ("Milliseconds", "2024-01-02T03:04:05.678Z")] {
+            let header = format!("<t:DateTimePrecision>{precision}</t:DateTimePrecision>");
+            assert_eq!(world.send(&envelope(&header, find)).success().texts("DateTimeCreated"), [text]);
+        }
+    }
 }

@@ -98,7 +98,8 @@ impl Ews {
         }
         let header = Header::read(envelope.header)?;
         let Some(operation) = envelope.body else { return Err(Fault::code(ResponseCode::ErrorInvalidRequest)) };
-        let context = Context::new(&self.engine, caller, header)?;
+        let acting = context::acting_as(&self.engine, caller, &header).await?;
+        let context = Context::new(&self.engine, acting.as_ref().unwrap_or(caller), header);
         ops::dispatch(operation, &context).await
     }
 }

@@ -160,41 +160,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn headers_decide_about_the_request() {
-        let world = World::new();
-        let body = "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds>\
-            <t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></GetFolder>";
-        assert_eq!(world.call_at("Exchange1999", body).codes(), ["ErrorInvalidServerVersion"]);
-        world.call_at("Exchange2007_SP1", body).success();
-        let envelope = |header: &str| {
-            format!(
-                "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:t=\"{}\" xmlns=\"{}\"><s:Header>{header}\
-                 </s:Header><s:Body>{body}</s:Body></s:Envelope>",
-                crate::TYPES,
-                crate::MESSAGES
-            )
-        };
-        let impersonate = |address: &str| {
-            format!(
-                "<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>{address}</t:PrimarySmtpAddress>\
-                 </t:ConnectingSID></t:ExchangeImpersonation>"
-            )
-        };
-        for (header, code) in [
-            (String::new(), "NoError"),
-            ("<x xmlns=\"urn:x\"/><t:MailboxCulture>en-US</t:MailboxCulture>".into(), "NoError"),
-            (impersonate("ANN@example.com"), "NoError"),
-            (impersonate("bob@example.com"), "ErrorImpersonateUserDenied"),
-        ] {
-            assert_eq!(world.send(&envelope(&header)).codes(), [code], "{header}");
-        }
-        let must = world.send(&envelope("<x xmlns=\"urn:x\" s:mustUnderstand=\"1\"/>"));
-        assert!(must.status == 500 && must.xml.contains("s:MustUnderstand"), "{}", must.xml);
-        assert_eq!(world.send("<a>").status, 500);
-        assert_eq!(world.send(&envelope("").replace(body, "")).codes(), ["ErrorInvalidRequest"]);
-    }
-
     const SAMPLES: &[&str] = &[
         "<GetItem><ItemShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI=\"item:Subject\"/>\
          <t:IndexedFieldURI FieldURI=\"item:InternetMessageHeader\" FieldIndex=\"X\"/><t:ExtendedFieldURI PropertyTag=\"0x37\" \

@@ -104,10 +104,21 @@ impl World {
         block_on(store.commit(commit)).unwrap();
     }
 
+    /// Adds another account.
+    pub(crate) fn account(&self, address: &str) -> Caller {
+        let new = NewAccount { address: address.into(), display_name: address.into(), password_hash: "x".into() };
+        block_on(self.ews.engine.directory().add_account(new)).unwrap().caller
+    }
+
     /// Sends a whole envelope.
     pub(crate) fn send(&self, envelope: &str) -> Answered {
+        self.send_as(&self.caller, envelope)
+    }
+
+    /// Sends a whole envelope in the name of an account.
+    pub(crate) fn send_as(&self, caller: &Caller, envelope: &str) -> Answered {
         let request = http::Request::post("/ews/exchange.asmx").body(Bytes::from(envelope.to_owned())).unwrap();
-        let response = block_on(self.ews.handle(&self.caller, request));
+        let response = block_on(self.ews.handle(caller, request));
         let status = response.status().as_u16();
         let body = block_on(response.into_body().collect()).unwrap().to_bytes();
         let xml = String::from_utf8(body.to_vec()).unwrap();
@@ -124,11 +135,16 @@ impl World {
     }
 
     pub(crate) fn call_at(&self, version: &str, body: &str) -> Answered {
-        self.send(&format!(
-            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:t=\"{TYPES}\" xmlns=\"{MESSAGES}\">\
-             <s:Header><t:RequestServerVersion Version=\"{version}\"/></s:Header><s:Body>{body}</s:Body></s:Envelope>"
-        ))
+        self.send(&envelope(&format!("<t:RequestServerVersion Version=\"{version}\"/>"), body))
     }
+}
+
+/// An envelope with these header blocks.
+pub(crate) fn envelope(header: &str, body: &str) -> String {
+    format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:t=\"{TYPES}\" xmlns=\"{MESSAGES}\">\
+         <s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    )
 }
 
 impl Answered {

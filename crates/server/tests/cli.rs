@@ -113,6 +113,11 @@ fn accounts_and_sites_beside_a_running_server() {
     assert!(done(&["site", "list", "--data", &data], "").contains("/sites/x\tXyz\tanna@example.com\t"));
     done(&["site", "remove", "/sites/x", "--data", &data], "");
     assert_eq!(server.get("/sites/x/_api/web", "anna:second").0, 404);
+    let acts = |right: &str| done(&["account", right, "Bob@example.com", "--data", &data], "");
+    assert!(acts("grant-impersonation").contains("bob@example.com may act as any other account"));
+    assert!(done(&["account", "list", "--data", &data], "").contains("\tmay act as others\n"));
+    assert!(acts("revoke-impersonation").contains("bob@example.com may act as itself alone"));
+    assert!(!done(&["account", "list", "--data", &data], "").contains("may act as others"));
     done(&["account", "remove", "bob@example.com", "--data", &data], "");
     assert_eq!(server.get("/", &format!("bob:{password}")).0, 401);
 
@@ -125,6 +130,7 @@ fn accounts_and_sites_beside_a_running_server() {
     for (arguments, complaint) in [
         (vec!["account", "add", "anna@example.com", "--data", &data, "--password-stdin"], "exists already"),
         (vec!["account", "passwd", "x@example.com", "--data", &data], "there is no account x@example.com"),
+        (vec!["account", "grant-impersonation", "x@example.com", "--data", &data], "there is no account x@example.com"),
         (vec!["account", "add", "nonsense", "--data", &data], "an account needs an address"),
         (vec!["site", "add", "sites", "--data", &data, "--owner", "anna@example.com"], "a site needs a path"),
         (vec!["site", "remove", "/sites/x", "--data", &data], "there is no site /sites/x"),

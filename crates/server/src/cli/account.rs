@@ -14,12 +14,22 @@ pub(super) enum Account {
   highwater account add anna@example.com --name \"Anna Berg\" --data /var/lib/highwater
   printf %s \"$PASSWORD\" | highwater account add anna@example.com --password-stdin --data /var/lib/highwater")]
     Add(Add),
-    /// List the accounts: address, name, date of creation.
+    /// List the accounts: address, name, date of creation, and whether it may act as others.
     List(Data),
     /// Give an account another password.
     Passwd(Passwd),
+    /// Let an account act as any other (EWS: ExchangeImpersonation).
+    #[command(
+        after_help = "Such an account reads and writes every mailbox; it is meant for backup and migration tools.
+
+Example:
+  highwater account grant-impersonation backup@example.com --data /var/lib/highwater"
+    )]
+    GrantImpersonation(Named),
+    /// Take the right to act as others from an account.
+    RevokeImpersonation(Named),
     /// Remove an account and its mailbox for good.
-    Remove(Remove),
+    Remove(Named),
 }
 
 /// What `account add` takes.
@@ -47,9 +57,9 @@ pub(super) struct Passwd {
     password: PasswordSource,
 }
 
-/// What `account remove` takes.
+/// An account by its address.
 #[derive(Debug, Args)]
-pub(super) struct Remove {
+pub(super) struct Named {
     /// The address.
     email: String,
     #[command(flatten)]
@@ -81,7 +91,9 @@ impl Account {
             Self::Add(command) => block_on(command.run())?,
             Self::List(data) => block_on(list(data))?,
             Self::Passwd(command) => block_on(command.run())?,
-            Self::Remove(command) => block_on(command.run())?,
+            Self::GrantImpersonation(named) => block_on(impersonation(named, true))?,
+            Self::RevokeImpersonation(named) => block_on(impersonation(named, false))?,
+            Self::Remove(named) => block_on(remove(named))?,
         }
     }
 }
@@ -117,21 +129,30 @@ impl Passwd {
     }
 }
 
-impl Remove {
-    async fn run(self) -> Result<(), CliError> {
-        let directory = open_directory(&self.data, Missing::Refuse).await?;
-        let missing = || CliError::NoAccount(self.email.clone());
-        let account = directory.account(&self.email).await?.ok_or_else(missing)?;
-        confirm(&format!("Remove {} with everything in the mailbox?", account.caller.address))?;
-        directory.remove_account(&account.caller.address).await?;
-        say(format_args!("removed {}", account.caller.address))
+async fn remove(named: Named) -> Result<(), CliError> {
+    let directory = open_directory(&named.data, Missing::Refuse).await?;
+    let missing = || CliError::NoAccount(named.email.clone());
+    let account = directory.account(&named.email).await?.ok_or_else(missing)?;
+    confirm(&format!("Remove {} with everything in the mailbox?", account.caller.address))?;
+    directory.remove_account(&account.caller.address).await?;
+    say(format_args!("removed {}", account.caller.address))
+}
+
+async fn impersonation(named: Named, granted: bool) -> Result<(), CliError> {
+    let directory = open_directory(&named.data, Missing::Refuse).await?;
+    match directory.set_impersonation(&named.email, granted).await {
+        Err(EngineError::NoAccount) => return Err(CliError::NoAccount(named.email)),
+        other => other?,
     }
+    let may = if granted { "may act as any other account" } else { "may act as itself alone" };
+    say(format_args!("{} {may}", named.email.to_lowercase()))
 }
 
 async fn list(data: Data) -> Result<(), CliError> {
     for account in open_directory(&data, Missing::Refuse).await?.accounts().await? {
         let Caller { address, display_name, .. } = &account.caller;
-        say(format_args!("{address}\t{display_name}\t{}", account.created))?;
+        let more = if account.impersonates { "\tmay act as others" } else { "" };
+        say(format_args!("{address}\t{display_name}\t{}{more}", account.created))?;
     }
     Ok(())
 }
