@@ -26,6 +26,16 @@ pub enum FolderChange {
     Delete(CollectionId),
 }
 
+impl FolderChange {
+    /// The folder that it is about.
+    pub const fn folder(&self) -> CollectionId {
+        match self {
+            Self::Create(folder) | Self::Update(folder) => folder.id(),
+            Self::Delete(folder) => *folder,
+        }
+    }
+}
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FolderSyncPage {

@@ -20,6 +20,7 @@ mod query;
 mod retention;
 mod row;
 mod row_attachment;
+mod search;
 mod site;
 mod sync;
 mod token;
@@ -44,6 +45,7 @@ pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondit
 pub use query::{Found, Query};
 pub use row::RowDraft;
 pub use row_attachment::{AttachmentExpected, RowAttachment};
+pub use search::{SEARCHED_FOLDERS_MAX, Search};
 pub use site::{ListCollection, Site, list_keys};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
 pub use token::{ListToken, TokenExplanation};

@@ -77,9 +77,9 @@ impl View {
 }
 
 /// A hit, with the values by which it is sorted and no others.
-struct Hit {
-    item: ItemId,
-    keys: Bag,
+pub(crate) struct Hit {
+    pub(crate) item: ItemId,
+    pub(crate) keys: Bag,
 }
 
 impl Row for Hit {
@@ -88,6 +88,6 @@ impl Row for Hit {
     }
 }
 
-fn sort_keys(view: &ItemView<'_>, sort: &[SortKey]) -> Bag {
+pub(crate) fn sort_keys(view: &ItemView<'_>, sort: &[SortKey]) -> Bag {
     sort.iter().filter_map(|sort| Some((sort.key.clone(), view.value(&sort.key)?))).collect()
 }

@@ -56,6 +56,7 @@ codes! {
     ErrorInvalidExtendedProperty = "Extended property attributes combination is invalid.",
     ErrorInvalidExtendedPropertyValue = "Extended property value is invalid.",
     ErrorInvalidFolderId = "Id must be a folder Id.",
+    ErrorInvalidFolderTypeForOperation = "The folder type is invalid for the requested operation.",
     ErrorInvalidFractionalPagingParameters = "The fractional paging parameters are invalid.",
     ErrorInvalidId = "The Id is invalid.",
     ErrorInvalidIdEmpty = "Id must be non-empty.",

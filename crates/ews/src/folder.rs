@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use engine::{Folder, View};
-use model::{CollectionId, Guid, PropertyKey, Row, Value, sets, tags};
-use xml::{Document, Limits, Writer};
+use model::{CollectionId, Guid, PropertyKey, Row, Value, tags};
+use xml::Writer;
 
 use crate::fields::Codec;
 use crate::id::{FolderRef, FolderTarget};
 use crate::item::{INSTANCE_KEY, Place};
 use crate::shape::{FolderShape, Purpose};
-use crate::{Failure, Header, Version, class, id, permission, restriction};
+use crate::{Failure, Header, ResponseCode, Version, class, id, permission, search};
 
 /// PidTagFolderChildCount, I32.
 const CHILD_COUNT: PropertyKey = PropertyKey::Tag(0x6638);
@@ -74,7 +74,7 @@ const LAST: &[FolderField] = &[
     row("folder:DistinguishedFolderId", None, write_distinguished, Version::V2013),
     row("folder:PermissionSet",         None, |out, item| permission::write(out, &item.folder.bag, FolderShape::class(&item.folder).element == "t:CalendarFolder"), V7),
     row("folder:UnreadCount",           Some((tags::CONTENT_UNREAD_COUNT, Codec::Int)), |out, item| out.display("t:UnreadCount", item.folder.row.unread), V7),
-    row("folder:SearchParameters",      None, write_search, V7),
+    row("folder:SearchParameters",      None, |out, item| search::write(out, &item.folder), V7),
 ];
 
 /// Fields that `GetFolder` alone returns.
@@ -92,6 +92,12 @@ const KNOWN: &[&str] = &[
 /// Whether the schema has such a folder field.
 pub(crate) fn is_field(uri: &str) -> bool {
     KNOWN.contains(&uri) || FIRST.iter().chain(LAST).any(|field| field.uri == uri)
+}
+
+/// The fields that count items.
+pub(crate) fn counts() -> impl Iterator<Item = &'static FolderField> {
+    let counts = ["folder:TotalCount", "folder:UnreadCount"];
+    FIRST.iter().chain(LAST).filter(move |field| counts.contains(&field.uri))
 }
 
 /// The property that stands for a folder field in conditions, with the codec of its constants.
@@ -132,31 +138,6 @@ fn write_distinguished(out: &mut Writer, item: &FolderItem) {
     if let Some(name) = item.folder.distinguished() {
         out.element("t:DistinguishedFolderId", name);
     }
-}
-
-/// In the bag of a search folder: the `SearchParameters` element as it came, Text.
-pub(crate) const SEARCH_PARAMETERS: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x41);
-
-/// Writes what a search folder searches, where that is still understood.
-fn write_search(out: &mut Writer, item: &FolderItem) {
-    let Some(kept) = item.folder.bag.text(&SEARCH_PARAMETERS).filter(|_| item.folder.is_search()) else { return };
-    let Ok(document) = Document::parse(kept.as_bytes(), &Limits::DEFAULT) else { return };
-    let search = document.root();
-    let (Some(condition), Some(base)) = (search.child_local("Restriction"), search.child_local("BaseFolderIds")) else {
-        return;
-    };
-    let understood = matches!(restriction::read(condition, restriction::Subject::Items), Ok(Ok(_)));
-    let ids = FolderRef::read_batch(base).is_ok_and(|ids| ids.iter().all(Result::is_ok));
-    if !understood || !ids {
-        return;
-    }
-    out.start("t:SearchParameters");
-    if let Some(traversal) = search.attribute("Traversal").filter(|name| ["Shallow", "Deep"].contains(name)) {
-        out.attribute("Traversal", traversal);
-    }
-    out.raw(&condition.to_xml());
-    out.raw(&base.to_xml());
-    out.end();
 }
 
 impl FolderItem {
@@ -251,6 +232,31 @@ pub(crate) async fn open(
     let mut view = mailbox.begin().await?;
     let id = resolve(&mut view, &folder.target).await?;
     Ok((mailbox, id))
+}
+
+/// As [`open`], for a folder that items are put into.
+///
+/// # Errors
+/// As [`open`]; `ErrorInvalidFolderTypeForOperation` for a search folder, which holds none.
+pub(crate) async fn open_for_items(
+    context: &crate::Context<'_>,
+    folder: &FolderRef,
+) -> Result<(engine::Mailbox, CollectionId), Failure> {
+    let mailbox = context.mailbox(&folder.mailbox).await?;
+    let folder = open_folder(&mut mailbox.begin().await?, &folder.target).await?;
+    if folder.is_search() {
+        return Err(ResponseCode::ErrorInvalidFolderTypeForOperation.into());
+    }
+    Ok((mailbox, folder.id()))
+}
+
+/// As [`resolve`], with the folder itself.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) async fn open_folder(view: &mut View, target: &FolderTarget) -> Result<Folder, Failure> {
+    let id = resolve(view, target).await?;
+    Ok(view.folder(id).await?)
 }
 
 /// The place of an item that was just written.

@@ -24,6 +24,7 @@ mod permission;
 mod quirk;
 mod request;
 mod restriction;
+mod search;
 mod shape;
 #[cfg(test)]
 mod testing;

@@ -344,6 +344,11 @@ impl FolderShape {
         Ok(Self { base, uris: paths.uris, extended: paths.extended, invalid: paths.invalid })
     }
 
+    /// A shape with all that is counted.
+    pub(crate) const fn counts() -> Self {
+        Self { base: BaseShape::AllProperties, uris: Vec::new(), extended: Vec::new(), invalid: None }
+    }
+
     /// Whether the shape can be served at all.
     ///
     /// # Errors
@@ -365,6 +370,14 @@ impl FolderShape {
             BaseShape::Default => class.default_shape.contains(&field.uri),
             BaseShape::AllProperties => true,
         }
+    }
+
+    /// Whether the counts of items in this folder are in the shape.
+    pub(crate) fn wants_counts(&self, folder: &Folder, header: &Header) -> bool {
+        let counts = [model::tags::CONTENT_COUNT, model::tags::CONTENT_UNREAD_COUNT];
+        let class = Self::class(folder);
+        folder::counts().any(|field| self.includes(class, field, header))
+            || self.extended.iter().any(|field| counts.contains(&field.key))
     }
 
     /// The extended properties asked for.

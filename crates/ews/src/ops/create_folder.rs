@@ -1,15 +1,16 @@
 //! `CreateFolder`, MS-OXWSFOLD 3.1.4.2.
 
-use engine::{EngineError, Folder, NewFolder};
-use model::{Bag, Guid, PropertyKey, Value, limits, tags};
+use engine::{EngineError, Folder, Mailbox, NewFolder};
+use model::{Bag, CollectionId, Guid, PropertyKey, Value, limits, tags};
 use xml::{Node, Writer};
 
 use super::Operation;
 use crate::class::{self, FolderClass};
-use crate::folder::{self, FolderItem, SEARCH_PARAMETERS};
+use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
 use crate::path::ExtendedField;
 use crate::permission::{self, PERMISSION_SET};
+use crate::search::{self, SEARCH_PARAMETERS};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, request};
 
 pub(super) struct CreateFolder {
@@ -42,7 +43,7 @@ impl Operation for CreateFolder {
                 (Err(failure), _) => Err(failure.clone()),
                 (Ok(_), Err(failure)) => Err(failure),
                 (Ok((mailbox, parent)), Ok(new)) => {
-                    let made = mailbox.create_folder(*parent, new).await.map_err(refused);
+                    let made = create(mailbox, *parent, new).await;
                     made.map(|folder| (mailbox.guid(), folder))
                 }
             };
@@ -50,6 +51,13 @@ impl Operation for CreateFolder {
         }
         Ok(())
     }
+}
+
+async fn create(mailbox: &Mailbox, parent: CollectionId, new: NewFolder) -> Result<Folder, Failure> {
+    if new.search {
+        search::verify(&mut mailbox.begin().await?, mailbox.owner(), &new.bag).await?;
+    }
+    mailbox.create_folder(parent, new).await.map_err(refused)
 }
 
 /// Writes the folder of an answer, which has its id alone.
@@ -114,6 +122,9 @@ fn complete(class: &FolderClass, bag: Bag) -> Result<NewFolder, Failure> {
     if class.element != "t:Folder" && class::of_folder(&folder_class, search).element != class.element {
         return Err(ResponseCode::ErrorObjectTypeChanged.into());
     }
+    if !search && bag.get(&SEARCH_PARAMETERS).is_some() {
+        return Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "folder:SearchParameters"));
+    }
     Ok(NewFolder { display_name, class: folder_class, search, bag })
 }
 
@@ -133,7 +144,7 @@ pub(super) fn property(node: Node<'_>) -> Result<Result<(PropertyKey, Value), Fa
             permission::check(node)?;
             verbatim(node, PERMISSION_SET)
         }
-        "SearchParameters" => verbatim(node, SEARCH_PARAMETERS),
+        "SearchParameters" => search::check(node)?.and_then(|()| verbatim(node, SEARCH_PARAMETERS)),
         "ExtendedProperty" => {
             let path = request::required(node, "ExtendedFieldURI")?;
             ExtendedField::read(path)?.and_then(|field| extended(node, field))

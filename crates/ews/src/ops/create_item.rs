@@ -88,7 +88,7 @@ impl CreateItem {
             Some(folder) => folder.as_ref().map_err(Clone::clone)?.clone(),
             None => FolderRef::own(default_folder(new, disposition)),
         };
-        let (mailbox, folder) = folder::open(context, &folder).await.map_err(saved_folder)?;
+        let (mailbox, folder) = folder::open_for_items(context, &folder).await.map_err(saved_folder)?;
         let (content, flags) = new.build(context.engine(), mailbox.owner(), disposition == Disposition::Save);
         if new.class.element == "t:CalendarItem" {
             let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsRequired)?;

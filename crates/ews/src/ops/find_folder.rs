@@ -12,7 +12,7 @@ use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
 use crate::restriction::{self, Subject};
 use crate::shape::{FolderShape, Purpose};
-use crate::{Answer, Context, Failure, Fault, ResponseCode, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, request, search};
 
 pub(super) struct FindFolder {
     shape: FolderShape,
@@ -85,7 +85,14 @@ impl FindFolder {
         let parent = folder::resolve(view, &parent.target).await?;
         let all = folder::all(guid, view).await?;
         let mut hits = if self.deep { below(all, parent) } else { children(all, parent) };
-        hits.retain(|hit| predicate.holds(hit));
+        if *predicate != Predicate::True {
+            // The condition may be about the counts of search folders.
+            let counted = FolderShape::counts();
+            search::count(view, hits.iter_mut(), &counted, &context.header).await?;
+            hits.retain(|hit| predicate.holds(hit));
+        } else {
+            search::count(view, hits.iter_mut(), &self.shape, &context.header).await?;
+        }
         Ok((page, hits))
     }
 }

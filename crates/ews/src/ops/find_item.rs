@@ -2,7 +2,7 @@
 //!
 //! Recurring appointments are not expanded in a calendar view: it shows single ones and masters.
 
-use engine::{ItemView, Query, SyncScope};
+use engine::{Folder, Found, ItemView, Query, SyncScope, View};
 use model::{Comparison, Operand, Order, Predicate, SortKey, Time, Value, limits, lids};
 use xml::{Node, Writer};
 
@@ -12,7 +12,7 @@ use crate::id::FolderRef;
 use crate::item::{Item, Place, write_unreadable};
 use crate::restriction::{self, Subject};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
-use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request, search};
 
 pub(super) struct FindItem {
     shape: ItemShape,
@@ -244,13 +244,13 @@ async fn find(
 ) -> Result<(), Failure> {
     let (mailbox, view) = views.get(context, &folder.mailbox).await?;
     let guid = mailbox.guid();
-    let folder = folder::resolve(view, &folder.target).await?;
+    let folder = folder::open_folder(view, &folder.target).await?;
     // The order of birth is that of the domain, newest first; the other direction is the same read from the end.
     let birth = restriction::order_of_birth(&query.sort);
     let sort = if birth.is_some() { Vec::new() } else { query.sort.clone() };
     let mut query = Query { sort, ..query.clone() };
     let total = if page.needs_total() || birth == Some(Order::Ascending) {
-        view.find(folder, &query).await?.total
+        find_in(view, &folder, &query).await?.total
     } else {
         usize::MAX
     };
@@ -263,7 +263,7 @@ async fn find(
     } else {
         (query.offset, query.limit) = (start, limit);
     }
-    let mut found = view.find(folder, &query).await?;
+    let mut found = find_in(view, &folder, &query).await?;
     if backwards {
         found.rows.reverse();
     }
@@ -275,7 +275,7 @@ async fn find(
                 match ItemView::new(row) {
                     Ok(view) => writer.write(out, &Item::of_row(guid, view)),
                     Err(_) => {
-                        let place = Place { mailbox: guid, folder, item: row.item, seq: row.seq };
+                        let place = Place { mailbox: guid, folder: row.collection, item: row.item, seq: row.seq };
                         write_unreadable(out, place);
                     }
                 }
@@ -284,6 +284,10 @@ async fn find(
         out.end();
     });
     Ok(())
+}
+
+async fn find_in(view: &mut View, folder: &Folder, query: &Query) -> Result<Found, Failure> {
+    if folder.is_search() { search::find(view, folder, query).await } else { Ok(view.find(folder.id(), query).await?) }
 }
 
 #[cfg(test)]

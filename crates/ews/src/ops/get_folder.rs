@@ -7,7 +7,7 @@ use crate::context::Views;
 use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
 use crate::shape::{FolderShape, Purpose};
-use crate::{Answer, Context, Failure, Fault, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, request, search};
 
 pub(super) struct GetFolder {
     shape: FolderShape,
@@ -27,13 +27,13 @@ impl Operation for GetFolder {
         let mut views = Views::default();
         // All folders are read once, since the number of children of one is known from all.
         let mut known: Vec<FolderItem> = Vec::new();
-        for id in self.ids {
+        for id in &self.ids {
             let found = match id {
                 Ok(id) => self.shape.check().map(|()| id),
-                Err(failure) => Err(failure),
+                Err(failure) => Err(failure.clone()),
             };
             let found = match found {
-                Ok(id) => find(context, &mut views, &mut known, &id).await,
+                Ok(id) => self.find(context, &mut views, &mut known, id).await,
                 Err(failure) => Err(failure),
             };
             answer.result(found, |out, item| {
@@ -44,20 +44,25 @@ impl Operation for GetFolder {
     }
 }
 
-async fn find(
-    context: &Context<'_>,
-    views: &mut Views,
-    known: &mut Vec<FolderItem>,
-    id: &FolderRef,
-) -> Result<FolderItem, Failure> {
-    let (mailbox, view) = views.get(context, &id.mailbox).await?;
-    let mailbox = mailbox.guid();
-    let folder = folder::resolve(view, &id.target).await?;
-    if !known.iter().any(|item| item.mailbox == mailbox) {
-        known.extend(folder::all(mailbox, view).await?);
+impl GetFolder {
+    async fn find(
+        &self,
+        context: &Context<'_>,
+        views: &mut Views,
+        known: &mut Vec<FolderItem>,
+        id: &FolderRef,
+    ) -> Result<FolderItem, Failure> {
+        let (mailbox, view) = views.get(context, &id.mailbox).await?;
+        let mailbox = mailbox.guid();
+        let folder = folder::resolve(view, &id.target).await?;
+        if !known.iter().any(|item| item.mailbox == mailbox) {
+            known.extend(folder::all(mailbox, view).await?);
+        }
+        let found = known.iter().find(|item| item.mailbox == mailbox && item.folder.id() == folder);
+        let mut found = found.cloned().ok_or(ResponseCode::ErrorFolderNotFound)?;
+        search::count(view, std::iter::once(&mut found), &self.shape, &context.header).await?;
+        Ok(found)
     }
-    let found = known.iter().find(|item| item.mailbox == mailbox && item.folder.id() == folder);
-    found.cloned().ok_or_else(|| crate::ResponseCode::ErrorFolderNotFound.into())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Transfer {
             if no_folder { ResponseCode::ErrorToFolderNotFound.into() } else { failure }
         };
         let to = self.to.as_ref().map_err(Clone::clone)?;
-        let (target, folder) = folder::open(context, to).await.map_err(missing)?;
+        let (target, folder) = folder::open_for_items(context, to).await.map_err(missing)?;
         let mailbox = context.mailbox(&id.mailbox).await?;
         if mailbox.guid() != target.guid() {
             return Err(ResponseCode::ErrorCrossMailboxMoveCopy.into());

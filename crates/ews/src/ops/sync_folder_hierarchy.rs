@@ -7,7 +7,7 @@ use super::Operation;
 use crate::folder::{self, FolderItem};
 use crate::id::{self, FolderRef, MailboxId};
 use crate::shape::{FolderShape, Purpose};
-use crate::{Answer, Context, Failure, Fault, ResponseCode, class, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, class, request, search};
 
 /// The text of this operation differs by two letters from that of the other.
 const INVALID_STATE: &str = "Synchronization state data is corrupted or otherwise invalid.";
@@ -87,11 +87,19 @@ impl SyncFolderHierarchy {
         let known = if page.changes.is_empty() {
             Vec::new()
         } else {
-            folder::all(guid, &mut mailbox.begin().await?).await?
+            let mut view = mailbox.begin().await?;
+            let mut known = folder::all(guid, &mut view).await?;
+            let changed = |id| page.changes.iter().any(|change| change.folder() == id);
+            let shown = known.iter_mut().filter(|item| changed(item.folder.id()));
+            search::count(&mut view, shown, &self.shape, &context.header).await?;
+            known
         };
-        let item = |folder: engine::Folder| {
-            let children = known.iter().find(|item| item.folder.id() == folder.id()).map_or(0, |item| item.children);
-            FolderItem { mailbox: guid, folder, children }
+        let item = |mut folder: engine::Folder| {
+            let now = known.iter().find(|item| item.folder.id() == folder.id());
+            if let Some(now) = now.filter(|_| folder.is_search()) {
+                (folder.row.items, folder.row.unread) = (now.folder.row.items, now.folder.row.unread);
+            }
+            FolderItem { mailbox: guid, folder, children: now.map_or(0, |now| now.children) }
         };
         let changes = page
             .changes

@@ -93,7 +93,7 @@ impl SyncFolderItems {
     async fn write(&self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Failure> {
         self.shape.check(Purpose::Sync)?;
         let folder_ref = self.folder.as_ref().map_err(Clone::clone)?;
-        let (mailbox, folder) = folder::open(context, folder_ref).await?;
+        let (mailbox, folder) = folder::open_for_items(context, folder_ref).await?;
         let state = self.state.as_ref().map_err(Clone::clone)?;
         let ignore = self.ignore.as_ref().map_err(Clone::clone)?;
         let ignore: Vec<_> = ignore.iter().map(|id| id.item).collect();

@@ -7,6 +7,7 @@ use xml::Node;
 use super::{Operation, create_folder};
 use crate::id::FolderRef;
 use crate::path::Path;
+use crate::search::{self, SEARCH_PARAMETERS};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
 
 pub(super) struct UpdateFolder {
@@ -98,6 +99,14 @@ fn read_update(node: Node<'_>) -> Result<Result<Update, Failure>, Fault> {
 async fn update(context: &Context<'_>, change: Change) -> Result<(Guid, Folder), Failure> {
     let (mailbox, id) = folder::open(context, &change.folder?).await?;
     let updates = change.updates?;
+    if updates.iter().any(|(key, _)| *key == SEARCH_PARAMETERS) {
+        let mut view = mailbox.begin().await?;
+        if !view.folder(id).await?.is_search() {
+            return Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "folder:SearchParameters"));
+        }
+        let new: Bag = updates.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect();
+        search::verify(&mut view, mailbox.owner(), &new).await?;
+    }
     if let Some((_, Some(Value::Text(new)))) = updates.iter().rfind(|(key, _)| *key == tags::CONTAINER_CLASS) {
         let folder = mailbox.begin().await?.folder(id).await?;
         let element = |name: &str| class::of_folder(name, folder.is_search()).element;

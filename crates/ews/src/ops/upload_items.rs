@@ -87,7 +87,7 @@ fn read_payload(node: Node<'_>) -> Result<Vec<u8>, Fault> {
 
 /// Stores one item; returns its id and change key.
 async fn upload(context: &Context<'_>, upload: Upload) -> Result<(String, String), Failure> {
-    let (mailbox, parent) = folder::open(context, &upload.parent?).await?;
+    let (mailbox, parent) = folder::open_for_items(context, &upload.parent?).await?;
     let known = match upload.item.transpose()? {
         Some(item) => {
             let own = context.mailbox(&item.mailbox).await?.guid() == mailbox.guid();
