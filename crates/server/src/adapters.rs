@@ -33,9 +33,11 @@ impl Adapters {
         let number = |setting: u64| u32::try_from(setting).unwrap_or(u32::MAX);
         let settings = sharepoint::Settings {
             alternate_urls: config.alternate_urls.clone(),
+            list_schema_change_sends_all: config.list_schema_change_sends_all,
             min_time_between_syncs_minutes: number(config.list_sync_min_minutes),
             recommended_time_between_syncs_minutes: number(config.list_sync_recommended_minutes),
-            ..sharepoint::Settings::default()
+            max_bulk_document_sync_mb: number(config.list_sync_documents_mb),
+            max_recommended_embedded_file_mb: number(config.list_sync_embedded_file_mb),
         };
         Self { ews: Ews::new(engine.clone()), sharepoint: SharePoint { engine: engine.clone(), settings } }
     }

@@ -120,10 +120,17 @@ settings! {
     trim_interval_seconds: u64 = 3_600, "seconds", Some(10..=604_800);
     /// Changed rows in one answer of GetListItemChangesSinceToken to a token; the rest follows in further answers.
     list_changes_max: u64 = 40, "rows", Some(1..=1_000);
+    /// Whether the answer to a token from before a change of the list's fields has all rows of the list, not only those
+    /// that changed.
+    list_schema_change_sends_all: bool = false, "true or false", None;
     /// How long clients of lists have to wait between two synchronizations, as the server tells them.
     list_sync_min_minutes: u64 = 0, "minutes", Some(0..=1_440);
     /// How long clients of lists should wait between two synchronizations of their own accord, as the server tells them.
     list_sync_recommended_minutes: u64 = 180, "minutes", Some(0..=10_080);
+    /// Documents that a client of lists should fetch in one synchronization, as the server tells it.
+    list_sync_documents_mb: u64 = 500, "MB", Some(1..=1_000_000);
+    /// The largest file that a client of lists should keep inside another document, as the server tells it.
+    list_sync_embedded_file_mb: u64 = 500, "MB", Some(1..=1_000_000);
     /// The URLs of the server by zone, which clients of lists are told: intranet, default, extranet, internet, custom.
     /// Without any, the URL of the request.
     alternate_urls: Vec<String> = Vec::new(), "URLs", None;

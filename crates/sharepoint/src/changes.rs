@@ -1,7 +1,7 @@
 //! What changed in a list since a token: the one implementation, for SOAP and REST. \[MS-LISTSWS 3.1.4.22\]
 
 use engine::{EngineError, ItemView, ListChange, ListSync, ListToken, Verdict, View};
-use model::{ItemId, Seq};
+use model::{ItemId, Seq, limits};
 use store::{ItemRow, TombstoneKind};
 use xml::{Node, Writer};
 
@@ -9,7 +9,7 @@ use crate::{
     caml::{self, Condition, Moment, Query, ViewFields, sort_cells},
     code::{Code, Failure},
     context::Context,
-    listing::{self, Bookmark, Filter, Listing},
+    listing::{self, Bookmark, Filter, Listing, RowLimit},
     names::Names,
     query_options::{Defaults, QueryOptions},
     row_stream::{self, RowStream},
@@ -17,6 +17,9 @@ use crate::{
     schema::{Detail, List, rights_text, write_list},
     views::{self, ListView},
 };
+
+/// Answers that are read at once where one has to have all changes.
+const DRAIN_PAGES_MAX: usize = 1_000;
 
 /// A question, read from either protocol.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ pub(crate) struct ChangesAsk {
     /// Which entries of the property bag.
     pub(crate) properties: Properties,
     /// Rows of the answer at most.
-    pub(crate) row_limit: Option<usize>,
+    pub(crate) row_limit: RowLimit,
     /// The options.
     pub(crate) options: QueryOptions,
     /// The token of the previous answer.
@@ -111,7 +114,7 @@ pub(crate) async fn begin_changes(
     let mut fields = row_fields(&list, ask, &shown);
     let recurrence = list.fields.iter().position(|field| field.name == "RecurrenceData");
     let series = ask.options.recurrence_order && recurrence.is_some_and(|at| fields.contains(&at));
-    let order = listing::effective_order(&list, &query.order, series);
+    let order = listing::effective_order(&list, &query.order, series, ask.options.folder_order);
     let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
     let moment = Moment {
         now: context.now(),
@@ -121,9 +124,16 @@ pub(crate) async fn begin_changes(
     };
     let filter = Filter::new(&list, query.condition.clone(), &ask.options);
     let limit = ask.row_limit.or(named.as_ref().map(|_| views::ROW_LIMIT_DEFAULT));
+    let all_again = context.adapter.settings.list_schema_change_sends_all;
 
     let mut answer = match &ask.token {
-        Some(token) => since_token(context, &mut view, &list, token, &filter, limit, &moment).await?,
+        Some(token) => {
+            let mut answer = since_token(context, &mut view, &list, token, &filter, limit, &moment).await?;
+            if answer.schema && all_again {
+                answer = drain(context, &mut view, &list, answer, &filter, &moment).await?;
+            }
+            answer
+        }
         None => enumerate(context, &mut view, &list, ask, &filter, &order, limit, &moment).await?,
     };
     if ask.token.is_some() && !answer.invalid {
@@ -132,7 +142,11 @@ pub(crate) async fn begin_changes(
         view = context.view().await?;
         list = context.list(&mut view, &list.guid().to_string()).await?;
         fields = row_fields(&list, ask, &shown);
-        add_extra_ids(&mut view, &list, &ask.options.extra_ids, &mut answer).await?;
+        if answer.schema && all_again {
+            answer.listing = listing::large_page(&mut view, &list, &filter, &order, None, None, &moment).await?;
+        } else {
+            add_extra_ids(&mut view, &list, &ask.options.extra_ids, &mut answer).await?;
+        }
         let items = &mut answer.listing.items;
         let mut keyed = Vec::with_capacity(items.len());
         for item in std::mem::take(items) {
@@ -279,6 +293,30 @@ async fn since_token(
         }),
         Err(other) => Err(other.into()),
     }
+}
+
+/// What is left of the changes, for an answer that has all rows anyway. Who has more to fetch than is read at once starts
+/// anew, which is the same work for it.
+async fn drain(
+    context: &Context<'_>,
+    view: &mut View,
+    list: &List,
+    mut answer: Answer,
+    filter: &Filter,
+    moment: &Moment<'_>,
+) -> Result<Answer, Failure> {
+    for _ in 0..DRAIN_PAGES_MAX {
+        let Some(token) = answer.token.clone().filter(|_| answer.more) else { return Ok(answer) };
+        let rows = Some(limits::PAGE_ROWS_MAX);
+        let next = since_token(context, view, list, &token.to_string(), filter, rows, moment).await?;
+        if next.invalid {
+            return Ok(next);
+        }
+        answer.changes.extend(next.changes);
+        (answer.token, answer.more) = (next.token, next.more);
+    }
+    let token = context.site.list_token(list.guid(), view.position());
+    Ok(Answer { token: Some(token), invalid: true, ..Answer::default() })
 }
 
 /// Adds rows that the client wants whether they changed or not; they count for nothing.

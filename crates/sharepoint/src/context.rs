@@ -53,8 +53,7 @@ impl<'a> Context<'a> {
         {
             return Ok(self.wrap(found));
         }
-        let title = if name.eq_ignore_ascii_case("UserInfo") { "User Information List" } else { name };
-        match view.list_by_title(title).await? {
+        match view.list_by_title(full_title(name)).await? {
             Some(found) => Ok(self.wrap(found)),
             None => Err(Failure::no_list()),
         }
@@ -69,4 +68,10 @@ impl<'a> Context<'a> {
     pub(crate) fn web_url(&self) -> String {
         format!("{}{}", self.call.base_url.trim_end_matches('/'), self.call.site_path.trim_end_matches('/'))
     }
+}
+
+/// The title that a client means: the list of users has a short name too.
+pub(crate) fn full_title(name: &str) -> &str {
+    let name = name.trim();
+    if name.eq_ignore_ascii_case("UserInfo") { "User Information List" } else { name }
 }

@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_bulk_document_sync_mb: u32,
     /// Megabytes of a file that a client should embed.
     pub max_recommended_embedded_file_mb: u32,
+    /// Whether an answer that has the definition of the list again, since it changed, has all its rows too.
+    pub list_schema_change_sends_all: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             recommended_time_between_syncs_minutes: 180,
             max_bulk_document_sync_mb: 500,
             max_recommended_embedded_file_mb: 500,
+            list_schema_change_sends_all: false,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Filter {
                 paths::below(&inside, list.collection.folder()).map(str::to_owned)
             }
         };
-        Self { condition, folder, scope: options.scope }
+        Self { condition, folder, scope: options.scope.unwrap_or_default() }
     }
 
     /// Whether every row belongs to the answer.
@@ -165,14 +165,23 @@ impl Listing {
     }
 }
 
-/// The order of a query; calendars put the series together where that is asked.
-pub(crate) fn effective_order(list: &List, order: &[OrderKey], recurrence_order: bool) -> Vec<OrderKey> {
+/// The order of a query; calendars put the series together where that is asked. Where nothing else says so, rows may be
+/// asked for by folder and name.
+pub(crate) fn effective_order(
+    list: &List,
+    order: &[OrderKey],
+    recurrence_order: bool,
+    folder_order: bool,
+) -> Vec<OrderKey> {
+    let key = |name: &str| OrderKey { field: FieldRef::named(name), ascending: true };
     let mut keys = Vec::new();
     if recurrence_order && list.field("RecurrenceData").is_some() {
-        let key = |name: &str| OrderKey { field: FieldRef::named(name), ascending: true };
         keys.extend([key("UID"), key("EventType"), key("EventDate")]);
     }
     keys.extend(order.iter().cloned());
+    if keys.is_empty() && folder_order {
+        keys.extend([key("FileDirRef"), key("FileLeafRef")]);
+    }
     keys
 }
 
@@ -463,16 +472,39 @@ pub(crate) fn view_query(view: &ListView) -> Result<Query, Failure> {
     Query::parse_inner(view.row.query)
 }
 
-/// Reads a limit of rows: `None` for no limit.
+/// How many rows a client wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RowLimit {
+    /// It did not say.
+    #[default]
+    Missing,
+    /// All: it said 0.
+    All,
+    /// So many at most.
+    Rows(usize),
+}
+
+impl RowLimit {
+    /// The rows at most, `default` where the client did not say; `None` for no limit.
+    pub(crate) const fn or(self, default: Option<usize>) -> Option<usize> {
+        match self {
+            Self::Missing => default,
+            Self::All => None,
+            Self::Rows(rows) => Some(rows),
+        }
+    }
+}
+
+/// Reads a limit of rows.
 ///
 /// # Errors
 /// [`Failure::Uncoded`] for what is no number.
-pub(crate) fn row_limit(text: Option<&str>) -> Result<Option<usize>, Failure> {
+pub(crate) fn row_limit(text: Option<&str>) -> Result<RowLimit, Failure> {
     match text.map(str::trim) {
-        None | Some("" | "0") => Ok(None),
+        None | Some("") => Ok(RowLimit::Missing),
         Some(text) => match text.parse::<u32>() {
-            Ok(0) => Ok(None),
-            Ok(limit) => Ok(Some(limit as usize)),
+            Ok(0) => Ok(RowLimit::All),
+            Ok(limit) => Ok(RowLimit::Rows(limit as usize)),
             Err(_) => Err(Failure::uncoded("The row limit is not a number.")),
         },
     }

@@ -50,7 +50,8 @@ pub(crate) struct QueryOptions {
     /// The bookmark of the previous page.
     pub(crate) position: Option<String>,
     pub(crate) mandatory_columns: bool,
-    pub(crate) scope: Scope,
+    /// How deep, where the client says so; the view may say so too.
+    pub(crate) scope: Option<Scope>,
     pub(crate) recurrence_v3: bool,
     pub(crate) recurrence_order: bool,
     pub(crate) expand_user: bool,
@@ -58,6 +59,8 @@ pub(crate) struct QueryOptions {
     /// Row numbers that are returned whether they changed or not.
     pub(crate) extra_ids: Vec<u32>,
     pub(crate) calendar_date: Option<Time>,
+    /// Rows that no query orders stand by folder and name: `OptimizeFor` is `FolderUrls`.
+    pub(crate) folder_order: bool,
 }
 
 impl QueryOptions {
@@ -72,13 +75,14 @@ impl QueryOptions {
                 folder: None,
                 position: None,
                 mandatory_columns: true,
-                scope: if changes { Scope::RecursiveAll } else { Scope::Folder },
+                scope: changes.then_some(Scope::RecursiveAll),
                 recurrence_v3: changes,
                 recurrence_order: changes,
                 expand_user: changes,
                 attachments: if changes { AttachmentStyle::Versions } else { AttachmentStyle::Flag },
                 extra_ids: Vec::new(),
                 calendar_date: None,
+                folder_order: false,
             };
         };
         // Over REST a bare Paging element comes in place of the options.
@@ -97,11 +101,7 @@ impl QueryOptions {
                 .filter(|position| !position.trim().is_empty())
                 .map(str::to_owned),
             mandatory_columns: flag("IncludeMandatoryColumns", true),
-            scope: given
-                .child_local("ViewAttributes")
-                .and_then(|node| node.attribute("Scope"))
-                .map(Scope::parse)
-                .unwrap_or_default(),
+            scope: given.child_local("ViewAttributes").and_then(|node| node.attribute("Scope")).map(Scope::parse),
             recurrence_v3: text("RecurrencePatternXMLVersion").is_some_and(|text| text.eq_ignore_ascii_case("v3")),
             recurrence_order: flag("RecurrenceOrderBy", false),
             expand_user: flag("ExpandUserField", false),
@@ -116,6 +116,7 @@ impl QueryOptions {
                 .take(EXTRA_IDS_MAX)
                 .collect(),
             calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
+            folder_order: text("OptimizeFor").is_some_and(|text| text.eq_ignore_ascii_case("FolderUrls")),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod ews;
 pub mod http;
 pub mod lists;
 pub mod mirror;
+pub mod question;
 pub mod schema;
 pub mod server;
 pub mod stream;

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use engine::{Engine, NewAccount, NewSite, Settings};
+use engine::{Engine, NewAccount, NewSite};
 use highwater::{
     Config, Running, Server, password,
     stores::{self, Missing},
@@ -61,19 +61,25 @@ impl TestServer {
 
     /// A server on this store, by the clock of the system.
     pub fn start(kind: StoreKind) -> Self {
-        Self::fresh(kind, Arc::new(SystemClock), None)
+        Self::fresh(kind, Arc::new(SystemClock), None, "")
     }
 
     /// A server on this store, by a clock that stands at `time` until it is moved: see [`Self::advance`].
     pub fn at(kind: StoreKind, time: Time) -> Self {
         let clock = Arc::new(FixedClock::new(time));
-        Self::fresh(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
+        Self::fresh(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock), "")
+    }
+
+    /// As [`Self::at`], with the settings of this TOML text.
+    pub fn configured(kind: StoreKind, time: Time, settings: &str) -> Self {
+        let clock = Arc::new(FixedClock::new(time));
+        Self::fresh(kind, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock), settings)
     }
 
     /// A server on the SQLite store that another left in `folder`, by the clock of the system. `start` tells this start
     /// from others: chance follows from it.
     pub fn reopen(folder: tempfile::TempDir, start: u64) -> Self {
-        Self::build(StoreKind::Sqlite, folder, start, Arc::new(SystemClock), None)
+        Self::build(StoreKind::Sqlite, folder, start, Arc::new(SystemClock), None, "")
     }
 
     /// A server that breaks rule 3 of the change engine on purpose: it judges kinds of changes by the page's cursor.
@@ -85,9 +91,9 @@ impl TestServer {
         server
     }
 
-    fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>) -> Self {
+    fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = Self::build(kind, folder, 0, clock, fixed);
+        let server = Self::build(kind, folder, 0, clock, fixed, settings);
         let random = SeededRandom::new(0x5a17);
         server.runtime.block_on(async {
             let directory = server.engine.directory();
@@ -108,6 +114,7 @@ impl TestServer {
         start: u64,
         clock: Arc<dyn Clock>,
         fixed: Option<Arc<FixedClock>>,
+        settings: &str,
     ) -> Self {
         let random = Arc::new(SeededRandom::new(0x5eed + start));
         let location = match kind {
@@ -116,9 +123,9 @@ impl TestServer {
         };
         let store = stores::open(&location, Missing::Make, &*random).expect("a store");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let engine =
-            runtime.block_on(Engine::open(store, clock, random, Settings::default())).expect("the engine opens");
-        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
+        let config = Config::parse(settings).expect("settings");
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
+        let engine = runtime.block_on(Engine::open(store, clock, random, config.engine())).expect("the engine opens");
         let running = Server::start(&config, &engine).expect("the server starts");
         Self { running, runtime, engine, clock: fixed, folder }
     }

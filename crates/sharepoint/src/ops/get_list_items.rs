@@ -42,10 +42,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         };
         query.check(&list)?;
         let after = options.position.as_deref().map(Bookmark::parse).transpose()?;
-        let limit = match request.text("rowLimit").as_deref() {
-            None | Some("") => Some(views::ROW_LIMIT_DEFAULT),
-            Some(text) => listing::row_limit(Some(text))?,
-        };
+        let limit = listing::row_limit(request.text("rowLimit").as_deref())?.or(Some(views::ROW_LIMIT_DEFAULT));
         let fields = listing::row_fields(&list, &view_fields, &shown, options.mandatory_columns);
         let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
         let moment = Moment {
@@ -55,7 +52,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             names: &known,
         };
         let filter = Filter::new(&list, query.condition.clone(), &options);
-        let order = listing::effective_order(&list, &query.order, options.recurrence_order);
+        let order = listing::effective_order(&list, &query.order, options.recurrence_order, options.folder_order);
         let page = listing::large_page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
         let style = RowStyle {
             date_in_utc: options.date_in_utc,

@@ -228,5 +228,5 @@ pub(super) async fn by_caml(ask: &Ask<'_>) -> Result<Reply, RestError> {
     };
     let limit = given.child_local("RowLimit").map(|node| node.text().into_owned());
     let limit = listing::row_limit(limit.as_deref()).map_err(|failure| ask.failed(failure))?;
-    answer_page(ask, &mut view, &list, query, limit.unwrap_or(TOP_MAX).min(TOP_MAX)).await
+    answer_page(ask, &mut view, &list, query, limit.or(Some(TOP_MAX)).unwrap_or(TOP_MAX).min(TOP_MAX)).await
 }

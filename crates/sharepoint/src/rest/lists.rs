@@ -14,7 +14,7 @@ use super::{
     reply::Reply,
     web,
 };
-use crate::{attachments, list_draft::ListDraft, ops::add_list, paths, schema::List, views};
+use crate::{attachments, context::full_title, list_draft::ListDraft, ops::add_list, paths, schema::List, views};
 
 /// The template of lists that are made without one.
 const TEMPLATE_DEFAULT: i64 = 100;
@@ -29,9 +29,9 @@ impl Ask<'_> {
             By::Url => self.list_at(view, &name).await?,
             By::Id => match name.trim().parse() {
                 Ok(guid) => view.list_by_guid(guid).await?,
-                Err(_) => view.list_by_title(name.trim()).await?,
+                Err(_) => view.list_by_title(full_title(&name)).await?,
             },
-            By::Title | By::Name | By::Mail => view.list_by_title(name.trim()).await?,
+            By::Title | By::Name | By::Mail => view.list_by_title(full_title(&name)).await?,
         };
         found.map(|found| self.context.wrap(found)).ok_or_else(|| missing(&name))
     }

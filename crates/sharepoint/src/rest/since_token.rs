@@ -15,8 +15,14 @@ const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
-    drop(view);
     let body = ask.body()?.without("query")?;
+    if let Some(name) = body.text("ListName")?.filter(|name| !name.trim().is_empty()) {
+        let named = ask.context.list(&mut view, &name).await.map_err(|_| RestError::no_list(&name, &list.web_url()))?;
+        if named.id() != list.id() {
+            return Err(RestError::bad_query(format!("ListName names another list than the address: '{name}'.")));
+        }
+    }
+    drop(view);
     let [query, view_fields, options, contains] = ["Query", "ViewFields", "QueryOptions", "Contains"];
     let (query_xml, fields_xml) = (body.text(query)?, body.text(view_fields)?);
     let (options_xml, contains_xml) = (body.text(options)?, body.text(contains)?);
