@@ -12,6 +12,7 @@ mod folder_tree;
 mod folders;
 mod hierarchy;
 mod item;
+mod list_index;
 mod list_sync;
 mod mailbox;
 mod opened;
@@ -20,6 +21,7 @@ mod query;
 mod retention;
 mod row;
 mod row_attachment;
+mod row_key;
 mod search;
 mod site;
 mod sync;
@@ -40,11 +42,16 @@ pub use error::{EngineError, StateFault};
 pub use folders::{DISTINGUISHED, Distinguished, DistinguishedFolder};
 pub use hierarchy::{FolderChange, FolderSyncPage};
 pub use item::{ItemDraft, ItemView};
+pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};
 pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
 pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
 pub use query::{Found, Query};
 pub use row::RowDraft;
 pub use row_attachment::{AttachmentExpected, RowAttachment};
+pub use row_key::{
+    key_is_exact, key_of_nothing, key_of_number, key_of_other, key_of_text, key_of_time, keys_of_numbers,
+    keys_of_texts, row_key,
+};
 pub use search::{SEARCHED_FOLDERS_MAX, Search};
 pub use site::{ListCollection, Site, list_keys};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};

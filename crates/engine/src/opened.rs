@@ -1,14 +1,16 @@
-//! What was seen to have been made already: roots that were set up, and users of sites.
+//! What was seen to have been made already: roots that were set up, users of sites, and the indexes of lists.
 //!
 //! Ids of roots are not given again and names of users stay, so what was there once need not be looked for again. A root
-//! that is removed meanwhile is missed where it is read.
+//! that is removed meanwhile is missed where it is read. Indexes change: who relies on what is noted of them guards it.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{PoisonError, RwLock},
 };
 
-use model::RootId;
+use model::{CollectionId, RootId};
+
+use crate::list_index::Definition;
 
 /// Entries of each kind that are remembered; past it, all are forgotten and looked for anew.
 const ENTRIES_MAX: usize = 100_000;
@@ -18,6 +20,8 @@ const ENTRIES_MAX: usize = 100_000;
 pub(crate) struct Opened {
     roots: RwLock<HashSet<RootId>>,
     users: RwLock<HashMap<(RootId, RootId), u32>>,
+    lists: RwLock<HashMap<(RootId, CollectionId), Definition>>,
+    work: RwLock<HashSet<RootId>>,
 }
 
 impl Opened {
@@ -47,5 +51,39 @@ impl Opened {
             users.clear();
         }
         users.insert((site, account), id);
+    }
+
+    /// Notes that work on indexes was begun in a site and is not done.
+    pub(crate) fn note_work(&self, site: RootId) {
+        self.work.write().unwrap_or_else(PoisonError::into_inner).insert(site);
+    }
+
+    /// A site in which work on indexes is not done.
+    pub(crate) fn work(&self) -> Option<RootId> {
+        self.work.read().unwrap_or_else(PoisonError::into_inner).iter().next().copied()
+    }
+
+    /// Notes that the work in a site is done.
+    pub(crate) fn forget_work(&self, site: RootId) {
+        self.work.write().unwrap_or_else(PoisonError::into_inner).remove(&site);
+    }
+
+    /// The indexes of a list as they were noted.
+    pub(crate) fn list(&self, site: RootId, list: CollectionId) -> Option<Definition> {
+        self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&(site, list)).cloned()
+    }
+
+    /// Notes the indexes of a list.
+    pub(crate) fn note_list(&self, site: RootId, list: CollectionId, definition: Definition) {
+        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() >= ENTRIES_MAX {
+            lists.clear();
+        }
+        lists.insert((site, list), definition);
+    }
+
+    /// Forgets the indexes of a list that has changed.
+    pub(crate) fn forget_list(&self, site: RootId, list: CollectionId) {
+        self.lists.write().unwrap_or_else(PoisonError::into_inner).remove(&(site, list));
     }
 }

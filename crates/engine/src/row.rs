@@ -94,7 +94,7 @@ impl Site {
             commit.guards.extend(folder_stays(&mut self.begin().await?, list, &path).await?);
         }
         let guards = commit.guards.clone();
-        let receipt = match self.engine().store().commit(commit).await {
+        let receipt = match self.commit_rows(commit).await {
             Err(StoreError::Conflict { guard: 0 }) => return Err(EngineError::NoCollection(list)),
             Err(StoreError::Conflict { guard }) => {
                 return Err(taken_or_gone(guards.get(guard)).unwrap_or(EngineError::NameTaken));
@@ -185,7 +185,7 @@ impl Site {
             }));
             drop(view);
             let guards = commit.guards.clone();
-            match self.engine().store().commit(commit).await {
+            match self.commit_rows(commit).await {
                 Ok(receipt) => {
                     let seq = receipt.write(at).seq;
                     return Ok(ItemRow { seq, content_seq: seq, flags: draft.flags, bag: encoded, ..row });
@@ -219,7 +219,8 @@ impl Site {
                 commit.guards.push(list_stays(&mut view, row.collection).await?);
                 rows.extend(rows_below(&mut view, row.collection, bag.text(&ROW_PATH).unwrap_or_default()).await?);
             }
-            if rows.len() > limits::COMMIT_WRITES_MAX / 2 {
+            // A row takes its path and its keys along.
+            if rows.len() > limits::COMMIT_WRITES_MAX / 3 {
                 return Err(EngineError::TooLarge("folder"));
             }
             drop(view);
@@ -231,7 +232,7 @@ impl Site {
                 }
                 commit.writes.push(Write::DeleteItem { item: row.item, note: note(bag) });
             }
-            match self.engine().store().commit(commit).await {
+            match self.commit_rows(commit).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
@@ -283,7 +284,7 @@ impl Site {
                 note: tombstone,
             });
             commit.writes.push(Write::PutName { scope: SCOPE_PATHS + to.0, name, target: NameTarget::Write(at) });
-            match self.engine().store().commit(commit).await {
+            match self.commit_rows(commit).await {
                 Ok(receipt) => {
                     let done = receipt.write(at);
                     let (item, seq) = (done.item.unwrap_or_default(), done.seq);

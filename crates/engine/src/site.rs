@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::{Bag, CollectionId, Guid, ItemFlags, ItemId, RootId, Value, limits};
 use store::{CollectionRow, Commit, Guard, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
 
-use crate::{Caller, Engine, EngineError, Rights, SiteEntry, View};
+use crate::{Caller, Engine, EngineError, Rights, SiteEntry, View, list_index};
 
 /// Keys that the domain keeps in the bags of lists and rows, and part numbers of rows.
 pub mod list_keys {
@@ -40,6 +40,10 @@ pub mod list_keys {
         LIST_AUTHOR = "#Author",
         /// Of a list: name of its root folder inside the site, Text: `Lists/Tasks` or `Documents`.
         LIST_FOLDER = "#Folder",
+        /// Of a list: its indexes, Texts; each `number field`.
+        LIST_INDEXES = "#Indexes",
+        /// Of a list: the last number that an index was given, I32.
+        LIST_INDEX_LAST = "#IndexLast",
         /// Of a row: owshiddenversion, I32, from 1.
         ROW_VERSION = "owshiddenversion",
         /// Of a row: UniqueId, Guid.
@@ -290,7 +294,8 @@ impl Site {
         }
     }
 
-    /// Changes a list: title, description, whatever the adapter keeps. Its version grows by one.
+    /// Changes a list: title, description, its indexes, whatever the adapter keeps. Its version grows by one. An index
+    /// that is new is built, that of a large list only in part: [`Engine::build_indexes`] does the rest.
     ///
     /// # Errors
     /// [`EngineError::NoCollection`], [`EngineError::NameTaken`], [`EngineError::AccessDenied`]; when the store fails.
@@ -320,8 +325,16 @@ impl Site {
                 commit.writes.push(Write::PutName { scope: SCOPE_TITLES, name: new, target: NameTarget::Id(id.0) });
             }
             commit.writes.push(Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: None });
+            let work = list_index::build::work(id, &list.indexes(), &list_index::indexes_of(&bag));
+            let rebuilds = !work.is_empty();
+            commit.writes.extend(work);
             match self.engine.store().commit(commit).await {
-                Ok(_) => return self.begin().await?.list(id).await,
+                Ok(_) => {
+                    if rebuilds {
+                        self.engine.begin_indexes(self.root()).await;
+                    }
+                    return self.begin().await?.list(id).await;
+                }
                 Err(StoreError::Conflict { guard: 0 }) => {}
                 Err(StoreError::Conflict { .. }) => return Err(EngineError::NameTaken),
                 Err(other) => return Err(other.into()),

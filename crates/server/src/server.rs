@@ -35,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS_MAX: u32 = 64;
 /// Extra threads beside those that requests may block: logins, health checks, trimming.
 const SPARE_THREADS: u64 = 64;
+/// Pause between two looks at whether an index of a large list was switched on.
+const INDEX_PAUSE: Duration = Duration::from_millis(500);
 /// How long blocked threads may take to end after the connections have.
 const THREADS_END: Duration = Duration::from_secs(5);
 
@@ -96,6 +98,7 @@ impl Server {
         let (alive, ended) = mpsc::channel(1);
         runtime.spawn(accept(listener, service, config.clone(), stopped, alive));
         runtime.spawn(trim(engine.clone(), Duration::from_secs(config.trim_interval_seconds)));
+        runtime.spawn(build_indexes(engine.clone()));
         let drain = Duration::from_secs(config.drain_seconds);
         Ok(Running { address, runtime: Some(runtime), stop, ended, drain })
     }
@@ -286,6 +289,32 @@ impl Connection {
                     connection.as_mut().graceful_shutdown();
                 }
             }
+        }
+    }
+}
+
+/// Builds indexes of lists: first what an earlier end of the program left undone, then what requests began.
+async fn build_indexes(engine: Engine) {
+    let left = engine.clone();
+    let done = tokio::task::spawn_blocking(move || Handle::current().block_on(left.build_all_indexes())).await;
+    match done {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!("cannot build the indexes that were left: {error}"),
+        Err(error) => tracing::error!("cannot build the indexes that were left: {error}"),
+    }
+    let mut ticks = interval(INDEX_PAUSE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let engine = engine.clone();
+        if !engine.has_index_work() {
+            continue;
+        }
+        let done = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.go_on_with_indexes())).await;
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("cannot build an index: {error}"),
+            Err(error) => tracing::error!("cannot build an index: {error}"),
         }
     }
 }

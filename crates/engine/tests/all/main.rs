@@ -7,6 +7,7 @@ mod directory;
 mod folder_tree;
 mod folders;
 mod hierarchy;
+mod indexes;
 mod items;
 mod lists;
 mod query;
