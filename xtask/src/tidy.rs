@@ -34,6 +34,11 @@ const EDGES: &[Edges] = &[
         in_tests: &[],
     },
     Edges { name: "testkit", imports: &["engine", "model", "server", "xml"], in_tests: &[] },
+    Edges {
+        name: "fuzzing",
+        imports: &["content", "engine", "ews", "mapi", "model", "store", "xml"],
+        in_tests: &["testkit"],
+    },
     Edges { name: "bench", imports: &["engine", "ews", "model", "sharepoint", "store", "store-sqlite"], in_tests: &[] },
 ];
 

@@ -14,7 +14,7 @@ use xml::Node;
 use crate::class::{self, ItemClass};
 use crate::fields::address;
 use crate::item::{ARTICLE_NUMBER, ASSOCIATED};
-use crate::patch::{Patch, Step};
+use crate::patch::{Patch, Step, set_display_lists};
 use crate::path::ExtendedField;
 use crate::{Failure, Fault, ResponseCode};
 
@@ -171,6 +171,9 @@ impl NewItem {
             stamp(bag, tags::INTERNET_MESSAGE_ID, Value::text(format!("<{}@{domain}>", engine.random().guid())));
         }
         complete(self.class, bag, !item.recipients.is_empty(), engine, owner);
+        if item.bag.get(&tags::DISPLAY_TO).is_none() {
+            set_display_lists(&mut item);
+        }
         let mut content = ItemContent { bag: item.bag, recipients: item.recipients, attachments, mime };
         content.attachments.extend(self.attachments.iter().map(|attachment| {
             let held = match &attachment.content {

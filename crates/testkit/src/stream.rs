@@ -9,7 +9,16 @@ const FILETIME_OF_1970: u64 = 116_444_736_000_000_000;
 pub const APPOINTMENT: [u8; 16] = [2, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
 /// The property set of meetings, as it lies in a stream.
 pub const MEETING: [u8; 16] = [0x90, 0xda, 0xd8, 0x6e, 0x0b, 0x45, 0x1b, 0x10, 0x98, 0xda, 0, 0xaa, 0, 0x3f, 0x13, 5];
-
+/// The property set of what all items have, as it lies in a stream.
+pub const COMMON: [u8; 16] = [8, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// The property set of contacts, as it lies in a stream.
+pub const ADDRESS: [u8; 16] = [4, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// The property set of tasks, as it lies in a stream.
+pub const TASK: [u8; 16] = [3, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// The property set of sticky notes, as it lies in a stream.
+pub const NOTE: [u8; 16] = [0x0e, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// The property set of the journal, as it lies in a stream.
+pub const LOG: [u8; 16] = [0x0a, 0x20, 6, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
 /// The property set of names that anybody may use, as it lies in a stream.
 pub const PUBLIC_STRINGS: [u8; 16] = [0x29, 3, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
 
@@ -130,6 +139,20 @@ impl Stream {
         values.iter().fold(stream, |stream, value| stream.sized(&wide(value)))
     }
 
+    /// A Boolean of a property set.
+    #[must_use]
+    pub fn named_flag(self, set: [u8; 16], lid: u32, value: bool) -> Self {
+        self.named_head(11, set, lid).put(&[u8::from(value), 0])
+    }
+
+    /// Several binaries of a property set.
+    #[must_use]
+    pub fn named_binaries(self, set: [u8; 16], lid: u32, values: &[&[u8]]) -> Self {
+        let count = u32::try_from(values.len()).unwrap();
+        let stream = self.named_head(0x1102, set, lid).put(&count.to_le_bytes());
+        values.iter().fold(stream, |stream, value| stream.sized(value))
+    }
+
     /// "The recipients are the following", before the first [`Self::recipient`].
     #[must_use]
     pub fn recipients_follow(self) -> Self {
@@ -164,6 +187,19 @@ impl Stream {
             .text(0x3707, name)
             .binary(0x3701, content)
             .put(&0x400e_0003_u32.to_le_bytes())
+    }
+
+    /// An attachment with these properties, and with a message inside where there is one.
+    #[must_use]
+    pub fn attachment(self, number: i32, properties: &Self, message: Option<&Self>) -> Self {
+        let stream = self.put(&0x4000_0003_u32.to_le_bytes()).number(0x0e21, number).put(&properties.bytes);
+        let stream = match message {
+            Some(message) => {
+                stream.put(&0x4001_0003_u32.to_le_bytes()).put(&message.bytes).put(&0x4002_0003_u32.to_le_bytes())
+            }
+            None => stream,
+        };
+        stream.put(&0x400e_0003_u32.to_le_bytes())
     }
 
     /// A message inside.

@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::{
-    FLAG_READ, METHOD_BY_VALUE, METHOD_EMBEDDED,
+    FLAG_READ, METHOD_BY_VALUE, METHOD_EMBEDDED, OTHER_METHODS,
     frame::{self, DATA_FLUSH_BYTES, Header},
     is_private, is_recomputed,
     lex::{self, Marker},
@@ -84,7 +84,10 @@ impl<'i> Writer<'i, '_> {
     fn attachment(&mut self, number: usize, attachment: &'i Attachment, depth: usize) {
         let method = match &attachment.content {
             AttachmentContent::None => None,
-            AttachmentContent::File(_) => Some(METHOD_BY_VALUE),
+            AttachmentContent::File(_) => Some(match attachment.bag.get(&tags::ATTACH_METHOD) {
+                Some(Value::I32(method)) if OTHER_METHODS.contains(method) => *method,
+                _ => METHOD_BY_VALUE,
+            }),
             AttachmentContent::Item(_) => Some(METHOD_EMBEDDED),
         };
         self.marker(Marker::NewAttach);

@@ -34,6 +34,8 @@ pub enum FastTransferError {
 const METHOD_BY_VALUE: i32 = 1;
 /// The method of an embedded message.
 const METHOD_EMBEDDED: i32 = 5;
+/// Methods of attachments that may have bytes beside: by reference, resolved or not, OLE, a web address.
+const OTHER_METHODS: [i32; 5] = [2, 3, 4, 6, 7];
 /// The read bit of `PidTagMessageFlags`.
 const FLAG_READ: i32 = 1;
 

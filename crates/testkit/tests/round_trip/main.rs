@@ -1,6 +1,8 @@
 //! What is exported and uploaded again is an equal item.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
+mod kinds;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use testkit::{
     ews::{Ews, distinguished, responses},
