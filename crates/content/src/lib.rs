@@ -16,6 +16,7 @@ mod part;
 pub mod rtf;
 pub mod text;
 mod transfer;
+pub mod zone;
 
 /// Runs a parser that is not ours on bytes from outside. `None` where it panicked, so that one odd message cannot take
 /// an import down.
