@@ -15,8 +15,10 @@ pub(crate) mod item;
 pub(crate) mod meeting;
 pub(crate) mod message;
 pub(crate) mod post;
+pub(crate) mod recurrence;
 pub(crate) mod retention;
 pub(crate) mod task;
+pub(crate) mod zone;
 
 use model::PropertyKey;
 use xml::{Node, Writer};
@@ -56,6 +58,8 @@ impl Able {
     pub(crate) const GET: Self = Self(Self::GET_BIT);
     /// Only in answers to `GetItem`, and only where it is asked for by name.
     pub(crate) const ASK: Self = Self(Self::GET_BIT | Self::ASK_BIT);
+    /// As [`Self::ASK`]; may be set.
+    pub(crate) const ASK_EDIT: Self = Self(Self::GET_BIT | Self::ASK_BIT | Self::SHOW_EDIT.0);
     /// Only in answers to `GetItem`; may be set.
     pub(crate) const GET_EDIT: Self = Self(Self::GET_BIT | Self::SHOW_EDIT.0);
 
@@ -330,22 +334,10 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "calendar:CalendarActivityData",
         "calendar:ConflictingMeetingCount",
         "calendar:ConflictingMeetings",
-        "calendar:DeletedOccurrences",
-        "calendar:EndTimeZone",
-        "calendar:EndTimeZoneId",
-        "calendar:EndWallClock",
         "calendar:EnhancedLocation",
-        "calendar:FirstOccurrence",
         "calendar:InboxReminders",
         "calendar:JoinOnlineMeetingUrl",
-        "calendar:LastOccurrence",
-        "calendar:MeetingTimeZone",
-        "calendar:ModifiedOccurrences",
         "calendar:OnlineMeetingSettings",
-        "calendar:Recurrence",
-        "calendar:StartTimeZone",
-        "calendar:StartTimeZoneId",
-        "calendar:StartWallClock",
         "calendar:When",
         "item:AppliedHashtags",
         "item:AppliedHashtagsPreview",
@@ -374,7 +366,6 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "message:ApprovalRequestData",
         "message:ReminderMessageData",
         "message:VotingInformation",
-        "task:Recurrence",
     ];
     PREFIXES.iter().any(|prefix| uri.starts_with(prefix)) || uri.starts_with("contacts:") || NAMES.contains(&uri)
 }

@@ -11,6 +11,7 @@ use mapi::entry_id::{EntryId, folder_entry_id, message_entry_id};
 use model::{CollectionId, Guid, ItemId, Seq, limits};
 use xml::{Node, Writer};
 
+use crate::series::{Occurrence, Series};
 use crate::{Failure, Fault, ResponseCode, request};
 
 /// Bytes of a decoded id after its first byte.
@@ -33,6 +34,11 @@ pub(crate) enum MailboxId {
     Guid(Guid),
 }
 
+/// The object type of appointments, in change keys.
+pub(crate) const CALENDAR_ITEM_OBJECT: u32 = 15;
+/// What an id says after its moniker where it is one of an occurrence: the EntryID then ends with a date.
+const OCCURRENCE: u8 = 1;
+
 /// A decoded id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ParsedId {
@@ -42,6 +48,8 @@ pub(crate) struct ParsedId {
     pub(crate) entry: EntryId,
     /// Numbers of attachments inside one another, outermost first; empty for anything but an attachment.
     pub(crate) attachment: Vec<u32>,
+    /// The day that names an occurrence of the series that the message is the master of, in days since 1601-01-01.
+    pub(crate) occurrence: Option<u32>,
 }
 
 /// The id of an item in a request.
@@ -55,6 +63,8 @@ pub(crate) struct ItemRef {
     pub(crate) item: ItemId,
     /// The version.
     pub(crate) key: ChangeKey,
+    /// The occurrence of the series that the item is the master of; see [`ParsedId::occurrence`].
+    pub(crate) occurrence: Option<u32>,
     /// The id as it came.
     pub(crate) text: String,
 }
@@ -166,6 +176,15 @@ pub(crate) fn item_id(mailbox: Guid, folder: CollectionId, item: ItemId) -> Stri
     encode(mailbox, &message_entry_id(mailbox, folder, item), &[])
 }
 
+/// The id of an occurrence of a series, by the day on which the pattern has it.
+pub(crate) fn occurrence_id(mailbox: Guid, folder: CollectionId, item: ItemId, day: u32) -> String {
+    let civil = mapi::recurrence::time_of(day).civil();
+    let mut entry = message_entry_id(mailbox, folder, item).to_vec();
+    entry.extend((civil.year as u16).to_le_bytes());
+    entry.extend([civil.month, civil.day]);
+    encode_as(OCCURRENCE, mailbox, &entry, &[])
+}
+
 /// The id of an attachment; `path` as in [`ParsedId::attachment`].
 pub(crate) fn attachment_id(mailbox: Guid, folder: CollectionId, item: ItemId, path: &[u32]) -> String {
     encode(mailbox, &message_entry_id(mailbox, folder, item), path)
@@ -188,10 +207,14 @@ fn moniker(mailbox: Guid, out: &mut Vec<u8>) {
 }
 
 fn encode(mailbox: Guid, entry: &[u8], path: &[u32]) -> String {
+    encode_as(0, mailbox, entry, path)
+}
+
+fn encode_as(processing: u8, mailbox: Guid, entry: &[u8], path: &[u32]) -> String {
     let mut bytes = Vec::with_capacity(128);
     bytes.extend([0, 3]);
     moniker(mailbox, &mut bytes);
-    bytes.push(0);
+    bytes.push(processing);
     bytes.extend((entry.len() as u16).to_le_bytes());
     bytes.extend(entry);
     if !path.is_empty() {
@@ -237,10 +260,12 @@ pub(crate) fn parse(text: &str) -> Result<ParsedId, Failure> {
         3 => MailboxId::Guid(moniker.parse().map_err(|_| malformed())?),
         _ => return Err(malformed()),
     };
-    if reader.byte().is_none_or(|processing| processing > 2) {
-        return Err(malformed());
-    }
+    let processing = reader.byte().filter(|processing| *processing <= 2).ok_or_else(malformed)?;
     let entry = reader.counted().ok_or_else(malformed)?;
+    let (entry, occurrence) = match entry.split_last_chunk::<4>() {
+        Some((entry, date)) if processing == OCCURRENCE && entry.len() == 70 => (entry, Some(day_of(*date))),
+        Some(_) | None => (entry, None),
+    };
     let attachment = reader.attachments().ok_or_else(malformed)?;
     let entry = match EntryId::decode(entry) {
         Ok(entry) => entry,
@@ -250,7 +275,13 @@ pub(crate) fn parse(text: &str) -> Result<ParsedId, Failure> {
         }
         Err(_) => return Err(malformed()),
     };
-    Ok(ParsedId { mailbox, entry, attachment })
+    Ok(ParsedId { mailbox, entry, attachment, occurrence })
+}
+
+/// The day of a date: year, month, day.
+fn day_of([low, high, month, day]: [u8; 4]) -> u32 {
+    let year = i64::from(u16::from_le_bytes([low, high]));
+    mapi::recurrence::day_of(model::Time::from_date(year, month.clamp(1, 12), day.clamp(1, 31)))
 }
 
 /// An EntryID of another server: its mailbox is looked up, and nothing in it can be found.
@@ -318,38 +349,143 @@ impl<'a> Reader<'a> {
 }
 
 impl ItemRef {
-    /// Reads an `ItemId` element.
+    /// Reads an `ItemId` element that names a whole item.
     pub(crate) fn read(node: Node<'_>) -> Result<Self, Failure> {
-        let text = node.attribute("Id").unwrap_or_default();
+        Self::read_any(node)?.whole()
+    }
+
+    /// Reads an `ItemId` element that may name an occurrence.
+    pub(crate) fn read_any(node: Node<'_>) -> Result<Self, Failure> {
+        Self::by_id(node.attribute("Id").unwrap_or_default(), node.attribute("ChangeKey"))
+    }
+
+    fn by_id(text: &str, key: Option<&str>) -> Result<Self, Failure> {
         let parsed = parse(text)?;
-        let key = ChangeKey::read(node.attribute("ChangeKey"), &parsed.mailbox)?;
+        let key = ChangeKey::read(key, &parsed.mailbox)?;
         if !parsed.attachment.is_empty() {
             return Err(Failure::new(ResponseCode::ErrorInvalidId));
         }
+        let occurrence = parsed.occurrence;
         match parsed.entry {
             EntryId::Message { folder, item, .. } => {
-                Ok(Self { mailbox: parsed.mailbox, folder, item, key, text: text.to_owned() })
+                Ok(Self { mailbox: parsed.mailbox, folder, item, key, occurrence, text: text.to_owned() })
             }
             EntryId::Folder { .. } => Err(Failure::new(ResponseCode::ErrorInvalidId)),
         }
     }
 
-    /// Reads the ids of a batch; each that cannot be read fails alone. Ids of occurrences are not known.
+    /// This id, where it names a whole item.
+    ///
+    /// # Errors
+    /// `ErrorCalendarCannotUseIdForOccurrenceId` where it names an occurrence.
+    pub(crate) fn whole(self) -> Result<Self, Failure> {
+        match self.occurrence {
+            None => Ok(self),
+            Some(_) => Err(Failure::new(ResponseCode::ErrorCalendarCannotUseIdForOccurrenceId)),
+        }
+    }
+
+    /// Reads the ids of a batch; each that cannot be read fails alone. Occurrences are not taken.
     pub(crate) fn read_batch(node: Node<'_>) -> Result<Vec<Result<Self, Failure>>, Fault> {
-        let mut ids = Vec::new();
-        for child in request::batch(node)? {
-            match child.local() {
-                "ItemId" => {
-                    request::attribute(child, "Id")?;
-                    ids.push(Self::read(child));
-                }
-                "OccurrenceItemId" | "RecurringMasterItemId" | "RecurringMasterItemIdRanges" => {
-                    ids.push(Err(Failure::new(ResponseCode::ErrorItemNotFound)));
-                }
-                other => return Err(Fault::schema(child, other, "This element is not expected here.")),
+        let ids = Self::read_batch_any(node)?;
+        Ok(ids.into_iter().map(|id| id.and_then(|id| id.plain()?.whole())).collect())
+    }
+
+    /// Reads the ids of a batch, those of occurrences and of the master of an occurrence too.
+    pub(crate) fn read_batch_any(node: Node<'_>) -> Result<Vec<Result<AnyId, Failure>>, Fault> {
+        request::batch(node)?.into_iter().map(AnyId::read).collect()
+    }
+}
+
+/// How a request names an item or an occurrence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AnyId {
+    /// By its own id.
+    Id(ItemRef),
+    /// By its number in the series of a master, from 1 on.
+    Number(ItemRef, usize),
+    /// The master of an occurrence.
+    MasterOf(ItemRef),
+}
+
+impl AnyId {
+    /// Reads any of the elements that name an item. The outer error is a fault, the inner one of the id.
+    pub(crate) fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
+        let key = node.attribute("ChangeKey");
+        match node.local() {
+            "ItemId" => {
+                request::attribute(node, "Id")?;
+                Ok(ItemRef::read_any(node).map(Self::Id))
+            }
+            "OccurrenceItemId" => {
+                let text = request::attribute(node, "RecurringMasterId")?;
+                let number = request::integer_attribute(node, "InstanceIndex", i32::MIN, i32::MAX)?;
+                let number = number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+                let master = ItemRef::by_id(text, key).and_then(|id| match id.occurrence {
+                    None => Ok(id),
+                    Some(_) => Err(Failure::new(ResponseCode::ErrorCalendarCannotUseIdForRecurringMasterId)),
+                });
+                Ok(master.map(|id| Self::Number(id, number)))
+            }
+            "RecurringMasterItemId" => {
+                let text = request::attribute(node, "OccurrenceId")?;
+                Ok(ItemRef::by_id(text, key).map(Self::MasterOf))
+            }
+            "RecurringMasterItemIdRanges" => Ok(Err(Failure::new(ResponseCode::ErrorItemNotFound))),
+            other => Err(Fault::schema(node, other, "This element is not expected here.")),
+        }
+    }
+
+    /// The id, where it is an item's own.
+    fn plain(self) -> Result<ItemRef, Failure> {
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Number(..) | Self::MasterOf(_) => {
+                Err(Failure::new(ResponseCode::ErrorCalendarCannotUseIdForOccurrenceId))
             }
         }
-        Ok(ids)
+    }
+
+    /// Whether it is the id of a whole item, nothing else.
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Id(ItemRef { occurrence: None, .. }))
+    }
+
+    /// The item that it leads to: that one, or the master.
+    pub(crate) const fn item(&self) -> &ItemRef {
+        match self {
+            Self::Id(id) | Self::Number(id, _) | Self::MasterOf(id) => id,
+        }
+    }
+
+    /// The day of the occurrence that is meant; `None` for a whole item.
+    ///
+    /// # Errors
+    /// `ErrorCalendarCannotUseIdForRecurringMasterId` where the series that is meant is none,
+    /// `ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange` for a number that it has not,
+    /// `ErrorCalendarOccurrenceIsDeletedFromRecurrence` for one that was deleted.
+    pub(crate) fn occurrence(&self, series: Option<&Series>) -> Result<Option<Occurrence>, Failure> {
+        let day = match self {
+            Self::Id(id) => id.occurrence,
+            Self::MasterOf(id) if id.occurrence.is_none() && series.is_none() => {
+                return Err(Failure::new(ResponseCode::ErrorCalendarCannotUseIdForOccurrenceId));
+            }
+            Self::MasterOf(_) => None,
+            Self::Number(_, number) => {
+                let series = series.ok_or(ResponseCode::ErrorCalendarCannotUseIdForRecurringMasterId)?;
+                let day = series.day_of_number(*number);
+                Some(day.ok_or(ResponseCode::ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange)?)
+            }
+        };
+        let Some(day) = day else { return Ok(None) };
+        let found = series.and_then(|series| series.on_day(day));
+        match (found, series) {
+            (Some(found), _) => Ok(Some(found)),
+            (None, Some(series)) if series.pattern.recurrence.falls_on(day) => {
+                Err(ResponseCode::ErrorCalendarOccurrenceIsDeletedFromRecurrence.into())
+            }
+            (None, _) => Err(ResponseCode::ErrorItemNotFound.into()),
+        }
     }
 }
 
@@ -447,7 +583,10 @@ mod tests {
         ] {
             assert!(text.starts_with("AAMk"), "{text}");
             let parsed = parse(&text).unwrap();
-            assert_eq!(parsed, ParsedId { mailbox: MailboxId::Guid(MAILBOX), entry, attachment: path });
+            assert_eq!(
+                parsed,
+                ParsedId { mailbox: MailboxId::Guid(MAILBOX), entry, attachment: path, occurrence: None }
+            );
             let bytes = STANDARD.decode(&text).unwrap();
             let compressed = STANDARD.encode([&[1][..], &compress(&bytes[1..])].concat());
             assert!(compressed.starts_with("AQMk"));

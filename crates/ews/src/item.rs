@@ -8,6 +8,7 @@ use xml::Writer;
 
 use crate::class::{self, MimeForm};
 use crate::fields::Needs;
+use crate::series::Occurrence;
 use crate::shape::BodyKind;
 use crate::{Failure, Header, id};
 
@@ -66,6 +67,8 @@ pub(crate) struct Item<'a> {
     pub(crate) attachments: Vec<Bag>,
     /// The message in RFC 5322.
     pub(crate) mime: Option<Bytes>,
+    /// The occurrence that is meant, where the item is the master of a series.
+    pub(crate) occurrence: Option<Occurrence>,
 }
 
 impl<'a> Item<'a> {
@@ -82,6 +85,7 @@ impl<'a> Item<'a> {
             recipients: Vec::new(),
             attachments: Vec::new(),
             mime: None,
+            occurrence: None,
         }
     }
 
@@ -134,11 +138,15 @@ impl<'a> Item<'a> {
             recipients: content.recipients,
             attachments: content.attachments.into_iter().map(|attachment| attachment.bag).collect(),
             mime,
+            occurrence: None,
         }
     }
 
     /// The value of a property, computed ones included.
     pub(crate) fn value(&self, key: &PropertyKey) -> Option<Value> {
+        if let Some(own) = self.occurrence.as_ref().and_then(|occurrence| occurrence.value(key)) {
+            return own;
+        }
         if let PropertyKey::Tag(_) = key
             && let Some(value) = self.computed(key)
         {
@@ -204,7 +212,10 @@ impl<'a> Item<'a> {
     /// The id on the wire; an item inside another has none of its own.
     pub(crate) fn wire_id(&self) -> String {
         let Place { mailbox, folder, item, .. } = self.place;
-        id::item_id(mailbox, folder, item)
+        match &self.occurrence {
+            Some(occurrence) => id::occurrence_id(mailbox, folder, item, occurrence.day),
+            None => id::item_id(mailbox, folder, item),
+        }
     }
 }
 

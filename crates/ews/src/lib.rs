@@ -25,6 +25,7 @@ mod quirk;
 mod request;
 mod restriction;
 mod search;
+mod series;
 mod shape;
 #[cfg(test)]
 mod testing;

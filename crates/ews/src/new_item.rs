@@ -12,11 +12,11 @@ use model::{
 use xml::Node;
 
 use crate::class::{self, ItemClass};
-use crate::fields::address;
+use crate::fields::{address, zone};
 use crate::item::{ARTICLE_NUMBER, ASSOCIATED};
 use crate::patch::{Patch, Step, set_display_lists};
 use crate::path::ExtendedField;
-use crate::{Failure, Fault, ResponseCode};
+use crate::{Failure, Fault, ResponseCode, series};
 
 /// An item as a request describes it.
 #[derive(Clone, Debug)]
@@ -45,10 +45,8 @@ const UNSENT: i32 = 8;
 /// PidTagMessageFlags of a message that was read.
 const READ: i32 = 1;
 
-/// Elements of items that are passed over: times come with their zone, so the zones that go with them are not needed,
-/// and the others say what the server decides.
-const PASSED_OVER: &[&str] =
-    &["StartTimeZone", "EndTimeZone", "MeetingTimeZone", "InboxReminders", "ItemId", "ResponseObjects"];
+/// Elements of items that are passed over: they say what the server decides.
+const PASSED_OVER: &[&str] = &["InboxReminders", "ItemId", "ResponseObjects"];
 
 /// Whether an element of an item is passed over.
 pub(crate) fn is_passed_over(local: &str) -> bool {
@@ -334,6 +332,8 @@ fn without_space(text: &str) -> Vec<u8> {
 fn complete(class: &ItemClass, bag: &mut Bag, invites: bool, engine: &Engine, owner: &Caller) {
     match class.element {
         "t:CalendarItem" => {
+            zone::complete(bag);
+            series::settle(bag, true);
             complete_appointment(bag, engine, owner);
             mark_meeting(bag, invites);
         }
@@ -351,6 +351,13 @@ pub(crate) fn follow(class: &ItemClass, patch: &Patch, item: &mut ItemDraft, now
     let bag = &mut item.bag;
     match class.element {
         "t:CalendarItem" => {
+            let pattern_is_new = patch.touches(&lids::APPOINTMENT_RECUR);
+            if pattern_is_new
+                || [lids::START_WHOLE, lids::END_WHOLE, series::ZONE_START].iter().any(|key| patch.touches(key))
+            {
+                zone::complete(bag);
+                series::settle(bag, pattern_is_new);
+            }
             set_duration(bag);
             mark_meeting(bag, !item.recipients.is_empty());
         }

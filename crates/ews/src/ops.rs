@@ -41,6 +41,9 @@ pub(crate) trait Operation: Sized + Send {
     fn run(self, context: &Context<'_>, answer: &mut Answer) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
+mod calendar_view;
+mod occurrence;
+
 macro_rules! operations {
     ($($module:ident :: $operation:ident,)*) => {
         $(mod $module;)*

@@ -3,9 +3,13 @@
 use model::{PropertyKey, Value, lids, sets, tags};
 use xml::Writer;
 
-use super::{Able, Codec, Computed, Field, Needs, Source, V7, V13, address, row, shown, stored};
+use super::{
+    Able, Codec, Computed, Field, Needs, Source, V7, V10, V13, address, recurrence, row, shown, shown_with, stored,
+    zone,
+};
 use crate::item::{Item, Rendering};
 use crate::patch::Step;
+use crate::series;
 
 const BUSY: &[(i32, &str)] = &[(2, "Busy"), (0, "Free"), (1, "Tentative"), (3, "OOF"), (4, "WorkingElsewhere")];
 const FREE_BUSY: Codec = Codec::NamesOr(BUSY);
@@ -102,7 +106,9 @@ fn read_time(node: xml::Node<'_>, uri: &str, keys: &[PropertyKey]) -> Result<Vec
 
 /// The kind of a calendar item, from what is stored about its recurrence.
 fn write_type(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
-    let kind = if item.value(&lids::EXCEPTION_REPLACE_TIME).is_some() {
+    let kind = if let Some(occurrence) = &item.occurrence {
+        if occurrence.exception.is_some() { "Exception" } else { "Occurrence" }
+    } else if item.value(&lids::EXCEPTION_REPLACE_TIME).is_some() {
         "Exception"
     } else if item.truth(&lids::RECURRING) == Some(true) && item.value(&lids::APPOINTMENT_RECUR).is_some() {
         "RecurringMaster"
@@ -177,6 +183,14 @@ pub(crate) const MIDDLE: &[Field] = &[
     stored("calendar:AppointmentReplyTime",   "t:AppointmentReplyTime",      lids::APPOINTMENT_REPLY_TIME, Codec::Time,          Able::READ,     V7),
     stored("calendar:AppointmentSequenceNumber", "t:AppointmentSequenceNumber", lids::APPOINTMENT_SEQUENCE, Codec::Int,           Able::GET,      V7),
     stored("calendar:AppointmentState",       "t:AppointmentState",          lids::STATE_FLAGS, Codec::Int,                      Able::READ,     V7),
+    row("calendar:Recurrence",                "t:Recurrence",                recurrence::OF_CALENDAR,                            Able::GET_EDIT, V7),
+    row("calendar:FirstOccurrence",           "t:FirstOccurrence",           recurrence::FIRST,                                  Able::GET,      V7),
+    row("calendar:LastOccurrence",            "t:LastOccurrence",            recurrence::LAST,                                   Able::GET,      V7),
+    row("calendar:ModifiedOccurrences",       "t:ModifiedOccurrences",       recurrence::MODIFIED,                               Able::GET,      V7),
+    row("calendar:DeletedOccurrences",        "t:DeletedOccurrences",        recurrence::DELETED,                                Able::GET,      V7),
+    row("calendar:MeetingTimeZone",           "t:MeetingTimeZone",           zone::MEETING,                                      Able::ASK_EDIT, V7),
+    row("calendar:StartTimeZone",             "t:StartTimeZone",             zone::START,                                        Able::SHOW_EDIT, V10),
+    row("calendar:EndTimeZone",               "t:EndTimeZone",               zone::END,                                          Able::SHOW_EDIT, V10),
     stored("calendar:ConferenceType",         "t:ConferenceType",            PropertyKey::Lid(sets::APPOINTMENT, 0x8241), Codec::Int,  Able::EDIT, V7),
     stored("calendar:AllowNewTimeProposal",   "t:AllowNewTimeProposal",      NOT_ALLOW_PROPOSE, Codec::NotBool,                  Able::EDIT,     V7),
     stored("calendar:IsOnlineMeeting",        "t:IsOnlineMeeting",           PropertyKey::Lid(sets::APPOINTMENT, 0x8240), Codec::Bool, Able::EDIT, V7),
@@ -187,6 +201,10 @@ pub(crate) const MIDDLE: &[Field] = &[
 /// The last fields of a calendar item.
 #[rustfmt::skip]
 pub(crate) const TAIL: &[Field] = &[
+    row("calendar:StartWallClock",  "t:StartWallClock",  shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::START_WHOLE, &series::ZONE_START)), Able::GET, V13),
+    row("calendar:EndWallClock",    "t:EndWallClock",    shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::END_WHOLE, &series::ZONE_END)),     Able::GET, V13),
+    row("calendar:StartTimeZoneId", "t:StartTimeZoneId", zone::START_ID, Able::GET_EDIT, V13),
+    row("calendar:EndTimeZoneId",   "t:EndTimeZoneId",   zone::END_ID,   Able::GET_EDIT, V13),
     stored("meetingRequest:IntendedFreeBusyStatus", "t:IntendedFreeBusyStatus", lids::INTENDED_BUSY_STATUS, INTENDED_BUSY, Able::READ, V13),
     row("calendar:IsOrganizer",                     "t:IsOrganizer",            IS_ORGANIZER,                              Able::SHOW, V13),
 ];

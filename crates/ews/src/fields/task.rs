@@ -3,7 +3,7 @@
 use model::{PropertyKey, sets};
 use xml::Writer;
 
-use super::{Able, Codec, Field, V7, row, shown, stored};
+use super::{Able, Codec, Field, V7, recurrence, row, shown, stored};
 use crate::item::{Item, Rendering};
 
 const fn task(lid: u32) -> PropertyKey {
@@ -54,6 +54,7 @@ pub(crate) const FIELDS: &[Field] = &[
     stored("task:Mileage",              "t:Mileage",              common(0x8534), Codec::Text,  Able::EDIT, V7),
     stored("task:Owner",                "t:Owner",                task(0x811f), Codec::Text,    Able::READ, V7),
     stored("task:PercentComplete",      "t:PercentComplete",      task(0x8102), Codec::Percent, Able::EDIT, V7),
+    row("task:Recurrence",              "t:Recurrence",           recurrence::OF_TASK,          Able::GET_EDIT, V7),
     stored("task:StartDate",            "t:StartDate",            task(0x8104), Codec::Time,    Able::EDIT, V7),
     stored("task:Status",               "t:Status",               task(0x8101), STATUSES,       Able::EDIT, V7),
     row("task:StatusDescription",       "t:StatusDescription",    shown(write_description),     Able::SHOW, V7),

@@ -105,7 +105,11 @@ fn read(node: Node<'_>) -> Result<Result<ParsedId, Failure>, Fault> {
                 let constraint = "The actual length is less than the MinLength value.";
                 return Err(Fault::value(node, "", "NonEmptyStringType", constraint));
             }
-            Ok(parse(format, text.trim()))
+            // The other forms have no room for the date of an occurrence.
+            Ok(parse(format, text.trim()).and_then(|id| match id.occurrence {
+                None => Ok(id),
+                Some(_) => Err(ResponseCode::ErrorInvalidId.into()),
+            }))
         }
         // There are no public folders here.
         "AlternatePublicFolderId" | "AlternatePublicFolderItemId" => {
@@ -142,7 +146,7 @@ fn parse(format: Format, text: &str) -> Result<ParsedId, Failure> {
     };
     let entry = bytes.and_then(|bytes| EntryId::decode(&bytes).ok()).ok_or_else(malformed)?;
     let (EntryId::Folder { mailbox, .. } | EntryId::Message { mailbox, .. }) = entry;
-    Ok(ParsedId { mailbox: MailboxId::Guid(mailbox), entry, attachment: Vec::new() })
+    Ok(ParsedId { mailbox: MailboxId::Guid(mailbox), entry, attachment: Vec::new(), occurrence: None })
 }
 
 /// Whether there is such a folder or item is not asked.

@@ -5,13 +5,13 @@
 use engine::{DeleteMode, Precondition};
 use xml::Node;
 
-use super::Operation;
-use crate::id::ItemRef;
+use super::{Operation, occurrence};
+use crate::id::{AnyId, ItemRef};
 use crate::{Answer, Context, Failure, Fault, request};
 
 pub(super) struct DeleteItem {
     mode: DeleteMode,
-    ids: Vec<Result<ItemRef, Failure>>,
+    ids: Vec<Result<AnyId, Failure>>,
 }
 
 /// What deleting does, by name.
@@ -37,7 +37,7 @@ impl Operation for DeleteItem {
         }
         Ok(Self {
             mode: request::enumeration(body, mode, "DisposalType", MODES)?,
-            ids: ItemRef::read_batch(request::required(body, "ItemIds")?)?,
+            ids: ItemRef::read_batch_any(request::required(body, "ItemIds")?)?,
         })
     }
 
@@ -54,9 +54,12 @@ impl Operation for DeleteItem {
 }
 
 /// The version is not looked at: what is to be deleted goes as it is.
-async fn delete(context: &Context<'_>, id: &ItemRef, mode: DeleteMode) -> Result<(), Failure> {
-    let mailbox = context.mailbox(&id.mailbox).await?;
-    mailbox.delete_item(id.item, Precondition::Any, mode).await?;
+async fn delete(context: &Context<'_>, id: &AnyId, mode: DeleteMode) -> Result<(), Failure> {
+    let mailbox = context.mailbox(&id.item().mailbox).await?;
+    if let Some(occurrence) = occurrence::meant(&mailbox, id).await? {
+        return occurrence::delete(&mailbox, id, &occurrence).await;
+    }
+    mailbox.delete_item(id.item().item, Precondition::Any, mode).await?;
     Ok(())
 }
 

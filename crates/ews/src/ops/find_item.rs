@@ -1,12 +1,11 @@
 //! `FindItem`, MS-OXWSSRCH 3.1.4.2.
-//!
-//! Recurring appointments are not expanded in a calendar view: it shows single ones and masters.
 
 use engine::{Folder, Found, ItemView, Query, SyncScope, View};
-use model::{Comparison, Operand, Order, Predicate, SortKey, Time, Value, limits, lids};
+use model::{Guid, Order, Predicate, limits};
 use xml::{Node, Writer};
 
 use super::Operation;
+use super::calendar_view::{self, CalendarView};
 use crate::context::Views;
 use crate::id::FolderRef;
 use crate::item::{Item, Place, write_unreadable};
@@ -45,8 +44,8 @@ pub(super) enum Page {
         /// Hits to return at most.
         max: usize,
     },
-    /// The first so many.
-    First(usize),
+    /// What lies between two times, by its start.
+    Calendar(CalendarView),
 }
 
 /// Hits in one answer.
@@ -88,8 +87,7 @@ impl Page {
     /// The first hit and the number of hits, out of `total`.
     pub(super) fn range(self, total: usize) -> (usize, usize) {
         match self {
-            Self::All => (0, ENTRIES_MAX),
-            Self::First(max) => (0, max),
+            Self::All | Self::Calendar(_) => (0, ENTRIES_MAX),
             Self::Indexed { offset, from_end: false, max } => (offset.min(total), max),
             Self::Indexed { offset, from_end: true, max } => {
                 let end = total.saturating_sub(offset);
@@ -125,7 +123,7 @@ impl Page {
                 out.attribute_display("AbsoluteDenominator", total);
                 end >= total
             }
-            Self::All | Self::First(_) => end >= total,
+            Self::All | Self::Calendar(_) => end >= total,
         };
         out.attribute_display("TotalItemsInView", total);
         out.attribute("IncludesLastItemInRange", if last { "true" } else { "false" });
@@ -198,40 +196,15 @@ fn read_query(body: Node<'_>, scope: Option<SyncScope>) -> Result<Result<(Page, 
         None => Ok(Vec::new()),
     };
     let mut page = Page::read(body, "ItemView")?;
-    let (mut predicate, mut sort) = match (predicate, sort) {
+    let (predicate, mut sort) = match (predicate, sort) {
         (Ok(predicate), Ok(sort)) => (predicate, sort),
         (Err(failure), _) | (_, Err(failure)) => return Ok(Err(failure)),
     };
     if let Some(view) = body.child_local("CalendarView") {
-        let time = |name: &str| {
-            let text = request::attribute(view, name)?;
-            let wrong = |_| Fault::value(view, text, "xs:dateTime", "The string is not a valid DateTime value.");
-            text.parse::<Time>().map_err(wrong)
-        };
-        predicate = within(predicate, time("StartDate")?, time("EndDate")?);
-        sort = vec![SortKey { key: lids::START_WHOLE, order: Order::Ascending }];
-        let max = request::integer_attribute(view, "MaxEntriesReturned", 1, i32::MAX)?;
-        page = Ok(Page::First(max.and_then(|max| usize::try_from(max).ok()).unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX)));
+        page = Ok(Page::Calendar(CalendarView::read(view, ENTRIES_MAX)?));
+        sort.clear();
     }
     Ok(page.map(|page| (page, Query { predicate, sort, offset: 0, limit: 0, scope })))
-}
-
-/// A condition, and to lie at least partly between two times.
-fn within(predicate: Predicate, start: Time, end: Time) -> Predicate {
-    let compare = |key, how, time| Predicate::Compare {
-        left: Operand::Key(key),
-        how,
-        right: Operand::Constant(Value::Time(time)),
-        ignore_case: false,
-    };
-    Predicate::And(vec![
-        predicate,
-        compare(lids::START_WHOLE, Comparison::Less, end),
-        Predicate::Or(vec![
-            compare(lids::END_WHOLE, Comparison::Greater, start),
-            compare(lids::START_WHOLE, Comparison::GreaterOrEqual, start),
-        ]),
-    ])
 }
 
 async fn find(
@@ -245,6 +218,9 @@ async fn find(
     let (mailbox, view) = views.get(context, &folder.mailbox).await?;
     let guid = mailbox.guid();
     let folder = folder::open_folder(view, &folder.target).await?;
+    if let Page::Calendar(calendar) = page {
+        return find_in_calendar(view, writer, (guid, page, calendar), (&folder, query), answer).await;
+    }
     // The order of birth is that of the domain, newest first; the other direction is the same read from the end.
     let birth = restriction::order_of_birth(&query.sort);
     let sort = if birth.is_some() { Vec::new() } else { query.sort.clone() };
@@ -278,6 +254,32 @@ async fn find(
                         let place = Place { mailbox: guid, folder: row.collection, item: row.item, seq: row.seq };
                         write_unreadable(out, place);
                     }
+                }
+            }
+        });
+        out.end();
+    });
+    Ok(())
+}
+
+async fn find_in_calendar(
+    view: &mut View,
+    writer: &mut ItemWriter<'_>,
+    (guid, page, calendar): (Guid, Page, CalendarView),
+    (folder, query): (&Folder, &Query),
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let found = find_in(view, folder, &calendar_view::query(calendar, query, ENTRIES_MAX)).await?;
+    let (entries, total) = calendar.entries(view, &found).await?;
+    answer.success(|out| {
+        out.start("m:RootFolder");
+        page.write(out, 0, entries.len(), total);
+        out.scope("t:Items", |out| {
+            for (at, occurrence) in entries {
+                if let Some(Ok(view)) = found.rows.get(at).map(ItemView::new) {
+                    let mut item = Item::of_row(guid, view);
+                    item.occurrence = occurrence;
+                    writer.write(out, &item);
                 }
             }
         });

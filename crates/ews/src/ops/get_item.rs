@@ -5,13 +5,14 @@ use xml::Node;
 
 use super::Operation;
 use crate::context::Views;
-use crate::id::ItemRef;
+use crate::id::{AnyId, ItemRef};
+use crate::series::Series;
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, request};
 
 pub(super) struct GetItem {
     shape: ItemShape,
-    ids: Vec<Result<ItemRef, Failure>>,
+    ids: Vec<Result<AnyId, Failure>>,
 }
 
 impl Operation for GetItem {
@@ -20,7 +21,7 @@ impl Operation for GetItem {
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let shape = ItemShape::read(request::required(body, "ItemShape")?)?;
-        Ok(Self { shape, ids: ItemRef::read_batch(request::required(body, "ItemIds")?)? })
+        Ok(Self { shape, ids: ItemRef::read_batch_any(request::required(body, "ItemIds")?)? })
     }
 
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
@@ -48,12 +49,15 @@ async fn write(
     context: &Context<'_>,
     views: &mut Views,
     writer: &mut ItemWriter<'_>,
-    id: &ItemRef,
+    id: &AnyId,
     answer: &mut Answer,
 ) -> Result<(), Failure> {
-    let (mailbox, view) = views.get(context, &id.mailbox).await?;
-    let row = view.item(id.item).await?;
-    let item = writer.load(mailbox.guid(), view, ItemView::new(&row)?).await?;
+    let (mailbox, view) = views.get(context, &id.item().mailbox).await?;
+    let row = view.item(id.item().item).await?;
+    let row_view = ItemView::new(&row)?;
+    let occurrence = if id.is_plain() { None } else { id.occurrence(Series::load(view, row_view).await?.as_ref())? };
+    let mut item = writer.load(mailbox.guid(), view, row_view).await?;
+    item.occurrence = occurrence;
     answer.success(|out| out.scope("m:Items", |out| writer.write(out, &item)));
     Ok(())
 }

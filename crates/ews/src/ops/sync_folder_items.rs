@@ -50,7 +50,8 @@ fn read_ignore(node: Option<Node<'_>>) -> Result<Result<Vec<ItemRef>, Failure>, 
             Ok(parsed) => {
                 if let mapi::entry_id::EntryId::Message { folder, item, .. } = parsed.entry {
                     let key = id::ChangeKey::Absent;
-                    ids.push(ItemRef { mailbox: parsed.mailbox, folder, item, key, text: String::new() });
+                    let occurrence = None;
+                    ids.push(ItemRef { mailbox: parsed.mailbox, folder, item, key, occurrence, text: String::new() });
                 }
             }
             Err(failure) => return Ok(Err(failure)),

@@ -4,11 +4,11 @@ use engine::{ItemView, Precondition};
 use model::{PropertyKey, Value, tags};
 use xml::Node;
 
-use super::Operation;
+use super::{Operation, occurrence};
 use super::create_item::{DISPOSITIONS, Disposition, not_sent};
 use crate::class::{self, ItemClass};
 use crate::fields::{self, Field};
-use crate::id::ItemRef;
+use crate::id::AnyId;
 use crate::new_item;
 use crate::patch::{Patch, Step};
 use crate::path::Path;
@@ -36,7 +36,7 @@ enum Resolution {
 /// The changes to one item.
 #[derive(Clone, Debug)]
 struct Change {
-    id: ItemRef,
+    id: AnyId,
     patch: Patch,
     /// Fields that the item's class must have.
     uris: Vec<&'static str>,
@@ -93,31 +93,40 @@ impl Operation for UpdateItem {
 
 impl UpdateItem {
     async fn update(&self, context: &Context<'_>, change: &Change, answer: &mut Answer) -> Result<(), Failure> {
+        let id = change.id.item();
         let expected = match self.resolution {
             Resolution::Always => Precondition::Any,
-            Resolution::Never | Resolution::Auto if !change.id.key.is_version() => {
+            Resolution::Never | Resolution::Auto if !id.key.is_version() => {
                 return Err(ResponseCode::ErrorChangeKeyRequiredForWriteOperations.into());
             }
             Resolution::Auto => Precondition::Any,
-            Resolution::Never => change.id.key.precondition(),
+            Resolution::Never => id.key.precondition(),
         };
         if self.disposition != Disposition::Save {
             return Err(not_sent());
         }
-        let mailbox = context.mailbox(&change.id.mailbox).await?;
+        let mailbox = context.mailbox(&id.mailbox).await?;
         let mut view = mailbox.begin().await?;
-        let before = view.item(change.id.item).await?;
+        let before = view.item(id.item).await?;
         let class = class::of_item(ItemView::new(&before)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default());
         change.check(class)?;
         if class.element == "t:CalendarItem" {
             let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsOrCancellationsRequired)?;
-            if invitations && !view.recipients(change.id.item).await?.is_empty() {
+            if invitations && !view.recipients(id.item).await?.is_empty() {
                 return Err(not_sent());
             }
         }
         drop(view);
+        if let Some(meant) = occurrence::meant(&mailbox, &change.id).await? {
+            let seq = occurrence::change(&mailbox, &change.id, expected, &meant, &change.patch).await?;
+            answer.success(|out| {
+                out.scope("m:Items", |out| occurrence::write_id_only(out, &mailbox, &change.id, meant.day, seq));
+                out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
+            });
+            return Ok(());
+        }
         let updated = match (change.patch.only_read(), expected) {
-            (Some(read), Precondition::Any) => mailbox.set_read(change.id.item, read).await,
+            (Some(read), Precondition::Any) => mailbox.set_read(id.item, read).await,
             (Some(_) | None, Precondition::Any | Precondition::At(_)) => {
                 let now = context.engine().clock().now();
                 let apply = |draft: &mut engine::ItemDraft| {
@@ -127,7 +136,7 @@ impl UpdateItem {
                     let by = size_of(draft) - size;
                     resize(&mut draft.bag, by);
                 };
-                mailbox.update_item(change.id.item, expected, &apply).await
+                mailbox.update_item(id.item, expected, &apply).await
             }
         };
         let row = updated?;
@@ -157,13 +166,10 @@ fn resize(bag: &mut model::Bag, by: i64) {
 
 impl Change {
     fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
-        let Some(id) = node.child_local("ItemId") else {
-            // Occurrences have no ids here.
-            request::only(node)?;
-            return Ok(Err(ResponseCode::ErrorItemNotFound.into()));
+        let Some(id) = node.children().next().filter(|child| child.local() != "Updates") else {
+            return Err(Fault::schema(node, node.local(), "it has incomplete content."));
         };
-        request::attribute(id, "Id")?;
-        let id = match ItemRef::read(id) {
+        let id = match AnyId::read(id)? {
             Ok(id) => id,
             Err(failure) => return Ok(Err(failure)),
         };
