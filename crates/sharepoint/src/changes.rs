@@ -104,7 +104,7 @@ pub(crate) async fn begin_changes(
     let shown = named.clone().or_else(|| listing::default_view(&list)).ok_or_else(Failure::no_list)?;
     let query = match (&ask.query, &named) {
         (Some(query), _) => query.clone(),
-        (None, Some(named)) => listing::view_query(named)?,
+        (None, Some(named)) => named.parsed()?,
         (None, None) => Query::default(),
     };
     let condition =
@@ -122,8 +122,8 @@ pub(crate) async fn begin_changes(
         calendar_date: ask.options.calendar_date,
         names: &known,
     };
-    let filter = Filter::new(&list, query.condition.clone(), &ask.options);
-    let limit = ask.row_limit.or(named.as_ref().map(|_| views::ROW_LIMIT_DEFAULT));
+    let filter = Filter::new(&list, query.condition.clone(), &ask.options, named.as_ref());
+    let limit = ask.row_limit.or(named.as_ref().and_then(ListView::rows_max));
     let all_again = context.adapter.settings.list_schema_change_sends_all;
 
     let mut answer = match &ask.token {

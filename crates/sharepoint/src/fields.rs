@@ -382,8 +382,8 @@ pub(crate) mod bag_keys {
 
     /// Fields the list was given, Texts: one `Field` element each.
     pub(crate) const FIELDS: PropertyKey = PropertyKey::Field(Cow::Borrowed("#Fields"));
-    /// Fields that were added to the default view, Texts: internal names.
-    pub(crate) const VIEW_FIELDS: PropertyKey = PropertyKey::Field(Cow::Borrowed("#ViewFields"));
+    /// The views of the list, once they are no longer those of its template, Texts: one `View` element each.
+    pub(crate) const VIEWS: PropertyKey = PropertyKey::Field(Cow::Borrowed("#Views"));
 }
 
 /// The fields that a list was given beside those of its template.

@@ -1,4 +1,4 @@
-//! Changing a list, its fields above all: what SOAP and REST share.
+//! Changing a list, its fields and views above all: what SOAP and REST share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, bag_keys, custom_fields},
     schema::{List, field_xml},
+    views::{self, ListView},
 };
 
 /// A list while it is being changed. Nothing is stored before [`ListDraft::write`].
@@ -22,27 +23,31 @@ pub(crate) struct ListDraft {
     version: Option<i32>,
 }
 
-/// What the list stores about its fields.
+/// What the list stores about its fields and views.
 struct Lists {
     custom: Vec<Field>,
-    view_fields: Vec<String>,
+    views: Vec<ListView>,
+    /// The views are no longer those that stand in the bag.
+    views_changed: bool,
 }
 
 /// One change.
 enum Step {
     Add(Field),
     Replace(Field),
-    Show(String),
+    /// Shows a field in a view, the default view where none is named.
+    Show {
+        field: String,
+        view: Option<Guid>,
+    },
     Remove(String),
+    PutView(Box<ListView>),
+    DropView(Guid),
 }
 
 impl Lists {
     fn of(bag: &Bag) -> Self {
-        let view_fields = match bag.get(&bag_keys::VIEW_FIELDS) {
-            Some(Value::Texts(names)) => names.clone(),
-            Some(_) | None => Vec::new(),
-        };
-        Self { custom: custom_fields(bag), view_fields }
+        Self { custom: custom_fields(bag), views: views::of_bag(bag), views_changed: false }
     }
 
     /// Does one change; one that somebody else did meanwhile is done already.
@@ -58,14 +63,34 @@ impl Lists {
                 Some(slot) => *slot = field.clone(),
                 None => self.custom.push(field.clone()),
             },
-            Step::Show(name) => {
-                if !self.view_fields.contains(name) {
-                    self.view_fields.push(name.clone());
+            Step::Show { field, view } => {
+                let shows = |own: &&mut ListView| view.map_or(own.default, |view| own.id == view);
+                if let Some(view) = self.views.iter_mut().find(shows).filter(|view| !view.fields.contains(field)) {
+                    view.fields.push(field.clone());
+                    self.views_changed = true;
                 }
             }
             Step::Remove(name) => {
                 self.custom.retain(|field| field.name != *name);
-                self.view_fields.retain(|other| other != name);
+                for view in &mut self.views {
+                    let shown = view.fields.len();
+                    view.fields.retain(|other| other != name);
+                    self.views_changed |= view.fields.len() != shown;
+                }
+            }
+            Step::PutView(view) => {
+                if view.default {
+                    self.views.iter_mut().for_each(|other| other.default = false);
+                }
+                match self.views.iter_mut().find(|other| other.id == view.id) {
+                    Some(slot) => slot.clone_from(view),
+                    None => self.views.push(view.as_ref().clone()),
+                }
+                self.views_changed = true;
+            }
+            Step::DropView(id) => {
+                self.views.retain(|view| view.id != *id || view.default);
+                self.views_changed = true;
             }
         }
     }
@@ -75,7 +100,9 @@ impl Lists {
             bag.put(key, (!texts.is_empty()).then_some(Value::Texts(texts)));
         };
         put(bag, bag_keys::FIELDS, self.custom.iter().map(field_xml).collect());
-        put(bag, bag_keys::VIEW_FIELDS, self.view_fields.clone());
+        if self.views_changed {
+            views::store(bag, &self.views);
+        }
     }
 }
 
@@ -99,14 +126,19 @@ impl ListDraft {
         self.steps.push(step);
     }
 
-    /// Adds the field of a `Field` element, to the default view too where `show` says so. Its name gets a digit where
-    /// it is taken; `id` stands in where its own is missing or taken.
+    /// Adds the field of a `Field` element, and to a view too where `show` says so: `Some(None)` is the default view.
+    /// Its name gets a digit where it is taken; `id` stands in where its own is missing or taken.
     ///
     /// # Errors
     /// [`Failure::Coded`] for an element without a usable name or type, and past the bounds.
-    pub(crate) fn add(&mut self, node: Node<'_>, show: bool, id: Guid) -> Result<Field, Failure> {
+    pub(crate) fn add(&mut self, node: Node<'_>, show: Option<Option<Guid>>, id: Guid) -> Result<Field, Failure> {
         if self.lists.custom.len() >= CUSTOM_FIELDS_MAX {
             return Err(Failure::bad_value("The list has too many fields."));
+        }
+        if let Some(Some(view)) = show
+            && !self.lists.views.iter().any(|own| own.id == view)
+        {
+            return Err(Failure::coded(Code::NO_VIEW, "The specified view is invalid."));
         }
         let mut field =
             Field::from_node(node, id).ok_or_else(|| Failure::bad_value("The field has no usable name or type."))?;
@@ -115,8 +147,8 @@ impl ListDraft {
             field.id = id;
         }
         self.step(Step::Add(field.clone()));
-        if show {
-            self.step(Step::Show(field.name.to_string()));
+        if let Some(view) = show {
+            self.step(Step::Show { field: field.name.to_string(), view });
         }
         Ok(field)
     }
@@ -157,6 +189,26 @@ impl ListDraft {
         Ok(())
     }
 
+    /// Adds a view, or puts one in the place of that with its id. One that is the default view takes that from the other.
+    pub(crate) fn put_view(&mut self, view: ListView) {
+        self.step(Step::PutView(Box::new(view)));
+    }
+
+    /// Removes a view.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] where there is none, and for the default view.
+    pub(crate) fn remove_view(&mut self, id: Guid) -> Result<(), Failure> {
+        match self.lists.views.iter().find(|view| view.id == id) {
+            None => Err(Failure::coded(Code::NO_VIEW, "The specified view is invalid.")),
+            Some(view) if view.default => Err(Failure::bad_value("The default view of a list cannot be deleted.")),
+            Some(_) => {
+                self.step(Step::DropView(id));
+                Ok(())
+            }
+        }
+    }
+
     /// Stores the changes, and what `also` changes of the list, on top of what others stored meanwhile. The list as it
     /// is then.
     ///
@@ -164,9 +216,10 @@ impl ListDraft {
     /// [`Failure::Coded`] for a title that is taken and where somebody was faster; [`Failure::Uncoded`] where the fields
     /// have become too large; [`Failure::Engine`], [`EngineError::AccessDenied`] for the list of users among them.
     pub(crate) async fn write(self, context: &Context<'_>, also: &(dyn Fn(&mut Bag) + Sync)) -> Result<List, Failure> {
-        let bytes: usize = self.lists.custom.iter().map(|field| field_xml(field).len()).sum();
+        let views = self.lists.views.iter().map(|view| view.to_xml().len()).sum::<usize>();
+        let bytes = self.lists.custom.iter().map(|field| field_xml(field).len()).sum::<usize>() + views;
         if bytes > limits::BAG_BYTES_MAX {
-            return Err(Failure::uncoded("The fields of the list are too large."));
+            return Err(Failure::uncoded("The fields and views of the list are too large."));
         }
         // The server finds that list by its title, and so do clients.
         if self.list.template.unique {
@@ -199,7 +252,8 @@ impl ListDraft {
     }
 }
 
-fn no_field(name: &str) -> Failure {
+/// The list has no such field.
+pub(crate) fn no_field(name: &str) -> Failure {
     Failure::coded(Code::NO_FIELD, format!("The list has no field {name}."))
 }
 

@@ -7,7 +7,7 @@ use engine::{SyncScope, View};
 use model::{ItemId, Predicate, Seq, Time, limits};
 
 use crate::{
-    caml::{Condition, FieldRef, Moment, OrderKey, Query, SortCell, sort_cells},
+    caml::{Condition, FieldRef, Moment, OrderKey, SortCell, sort_cells},
     code::Failure,
     fields::Field,
     paths,
@@ -32,8 +32,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// The filter of a query with its options.
-    pub(crate) fn new(list: &List, condition: Option<Condition>, options: &QueryOptions) -> Self {
+    /// The filter of a query with its options; `view` is the one that the client names.
+    pub(crate) fn new(
+        list: &List,
+        condition: Option<Condition>,
+        options: &QueryOptions,
+        view: Option<&ListView>,
+    ) -> Self {
         let folder = match &options.folder {
             None => Some(String::new()),
             Some(url) => {
@@ -41,7 +46,8 @@ impl Filter {
                 paths::below(&inside, list.collection.folder()).map(str::to_owned)
             }
         };
-        Self { condition, folder, scope: options.scope.unwrap_or_default() }
+        let scope = options.scope.or(view.and_then(|view| view.scope)).unwrap_or(options.scope_default);
+        Self { condition, folder, scope }
     }
 
     /// Whether every row belongs to the answer.
@@ -465,11 +471,6 @@ pub(crate) fn row_fields<'l>(
 /// The default view of a list.
 pub(crate) fn default_view(list: &List) -> Option<ListView> {
     views::views(list).into_iter().next()
-}
-
-/// The query of a view.
-pub(crate) fn view_query(view: &ListView) -> Result<Query, Failure> {
-    Query::parse_inner(view.row.query)
 }
 
 /// How many rows a client wants.

@@ -81,6 +81,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation { service: "Sites.asmx", name: "GetSite", parameters: &[("SiteUrl", Text)], result: Text, run: sites::run },
     Operation { service: "SiteData.asmx", name: "GetListCollection", parameters: &[], result: Text, run: site_data::collection },
     Operation { service: "Views.asmx", name: "GetViewCollection", parameters: &[("listName", Text)], result: Xml, run: views::collection },
+    Operation { service: "Views.asmx", name: "AddView", parameters: &[("listName", Text), ("viewName", Text), ("viewFields", Xml), ("query", Xml), ("rowLimit", Xml), ("type", Text), ("makeViewDefault", Text)], result: Xml, run: views::add },
+    Operation { service: "Views.asmx", name: "UpdateView", parameters: &[("listName", Text), ("viewName", Text), ("viewProperties", Xml), ("query", Xml), ("viewFields", Xml), ("aggregations", Xml), ("formats", Xml), ("rowLimit", Xml)], result: Xml, run: views::update },
+    Operation { service: "Views.asmx", name: "DeleteView", parameters: &[("listName", Text), ("viewName", Text)], result: Type::Nothing, run: views::delete },
     Operation { service: "Views.asmx", name: "GetView", parameters: &[("listName", Text), ("viewName", Text)], result: Xml, run: views::run },
 ];
 

@@ -23,13 +23,41 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    fn parse(text: &str) -> Self {
+    /// Reads the text of the attribute; what is none of the others means the folder.
+    pub(crate) fn parse(text: &str) -> Self {
         match text.trim().to_ascii_lowercase().as_str() {
             "filesonly" => Self::FilesOnly,
             "recursive" => Self::Recursive,
             "recursiveall" => Self::RecursiveAll,
             _ => Self::Folder,
         }
+    }
+
+    /// The text of the attribute.
+    pub(crate) const fn wire(self) -> &'static str {
+        match self {
+            Self::Folder => "",
+            Self::FilesOnly => "FilesOnly",
+            Self::Recursive => "Recursive",
+            Self::RecursiveAll => "RecursiveAll",
+        }
+    }
+
+    /// Its number in REST.
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Folder => 0,
+            Self::Recursive => 1,
+            Self::RecursiveAll => 2,
+            Self::FilesOnly => 3,
+        }
+    }
+
+    /// The scope of a number.
+    pub(crate) fn by_number(number: i64) -> Option<Self> {
+        [Self::Folder, Self::Recursive, Self::RecursiveAll, Self::FilesOnly]
+            .into_iter()
+            .find(|own| own.number() == number)
     }
 }
 
@@ -50,8 +78,10 @@ pub(crate) struct QueryOptions {
     /// The bookmark of the previous page.
     pub(crate) position: Option<String>,
     pub(crate) mandatory_columns: bool,
-    /// How deep, where the client says so; the view may say so too.
+    /// How deep, where the client says so.
     pub(crate) scope: Option<Scope>,
+    /// How deep where neither the client nor a view says so.
+    pub(crate) scope_default: Scope,
     pub(crate) recurrence_v3: bool,
     pub(crate) recurrence_order: bool,
     pub(crate) expand_user: bool,
@@ -75,7 +105,8 @@ impl QueryOptions {
                 folder: None,
                 position: None,
                 mandatory_columns: true,
-                scope: changes.then_some(Scope::RecursiveAll),
+                scope: None,
+                scope_default: if changes { Scope::RecursiveAll } else { Scope::Folder },
                 recurrence_v3: changes,
                 recurrence_order: changes,
                 expand_user: changes,
@@ -102,6 +133,7 @@ impl QueryOptions {
                 .map(str::to_owned),
             mandatory_columns: flag("IncludeMandatoryColumns", true),
             scope: given.child_local("ViewAttributes").and_then(|node| node.attribute("Scope")).map(Scope::parse),
+            scope_default: Scope::Folder,
             recurrence_v3: text("RecurrencePatternXMLVersion").is_some_and(|text| text.eq_ignore_ascii_case("v3")),
             recurrence_order: flag("RecurrenceOrderBy", false),
             expand_user: flag("ExpandUserField", false),

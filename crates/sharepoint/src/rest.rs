@@ -20,6 +20,7 @@ mod reply;
 mod route;
 mod since_token;
 mod users;
+mod views;
 mod web;
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     let flag = |truth: bool| if truth { "True" } else { "False" };
     let guid = list.guid().braced();
     let default_view = views::views(list).into_iter().next();
-    let default_url = default_view.as_ref().map(|view| view.url.clone()).unwrap_or_default();
+    let default_url = default_view.as_ref().map(|view| view.url(list)).unwrap_or_default();
     let library = list.template.is_library();
     let site = format!("/{}", list.site_folder);
     writer.start("List");

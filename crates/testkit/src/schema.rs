@@ -24,6 +24,7 @@ pub struct Checker {
     ews_payloads: Vec<PathBuf>,
     ews_headers: Vec<PathBuf>,
     list_payloads: Vec<PathBuf>,
+    view_payloads: Vec<PathBuf>,
     documents: usize,
 }
 
@@ -37,7 +38,8 @@ impl Checker {
     /// Nothing collected yet.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { folder, ews_payloads: vec![], ews_headers: vec![], list_payloads: vec![], documents: 0 }
+        let (ews_payloads, ews_headers) = (vec![], vec![]);
+        Self { folder, ews_payloads, ews_headers, list_payloads: vec![], view_payloads: vec![], documents: 0 }
     }
 
     fn keep(&mut self, xml: &str) -> PathBuf {
@@ -73,6 +75,14 @@ impl Checker {
         }
     }
 
+    /// Takes the view service's answer: what its body holds.
+    pub fn views(&mut self, answer: &Tree) {
+        if answer.fault().is_none() {
+            let path = self.keep(&answer.payload().to_xml());
+            self.view_payloads.push(path);
+        }
+    }
+
     /// Checks everything taken; says so on a line of its own where that is impossible.
     ///
     /// # Panics
@@ -87,6 +97,12 @@ impl Checker {
             match lists_schema(self.folder.path()) {
                 Some(lists) => faults += &validate(&lists, &self.list_payloads),
                 None => println!("skipped: list answers against their schema, which is missing"),
+            }
+        }
+        if !self.view_payloads.is_empty() {
+            match views_schema(self.folder.path()) {
+                Some(views) => faults += &validate(&views, &self.view_payloads),
+                None => println!("skipped: view answers against their schema, which is missing"),
             }
         }
         assert!(faults.is_empty(), "against the published schema:\n{faults}");
@@ -155,6 +171,23 @@ fn lists_schema(folder: &Path) -> Option<PathBuf> {
         fs::write(folder.join(format!("{name}.xsd")), schema).ok()?;
     }
     Some(folder.join("lists.xsd"))
+}
+
+/// Takes the schema out of the published description of the view service and puts it into `folder`.
+fn views_schema(folder: &Path) -> Option<PathBuf> {
+    let description = fs::read_to_string(shared("schemas/sharepoint/MS-VIEWSS.wsdl")).ok()?;
+    let open = description.find("<s:schema")?;
+    let close = description.find("</s:schema>")? + "</s:schema>".len();
+    let names = "<s:schema xmlns:s=\"http://www.w3.org/2001/XMLSchema\" \
+                 xmlns:tns=\"http://schemas.microsoft.com/sharepoint/soap/\" \
+                 xmlns:core=\"http://schemas.microsoft.com/sharepoint/soap/\"";
+    let schema = description[open..close].replacen("<s:schema", names, 1);
+    // A space has slipped into the names of some types.
+    let caml = fs::read_to_string(shared("schemas/sharepoint/MS-WSSCAML.xsd")).ok()?;
+    let caml = caml.replace("xs:int \"", "xs:int\"").replace("xs:string \"", "xs:string\"");
+    fs::write(folder.join("MS-WSSCAML.xsd"), caml).ok()?;
+    fs::write(folder.join("views.xsd"), schema).ok()?;
+    Some(folder.join("views.xsd"))
 }
 
 #[cfg(test)]

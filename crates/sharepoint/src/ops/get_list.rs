@@ -39,20 +39,20 @@ pub(super) fn and_view(request: Request<'_>) -> Answer<'_> {
     Box::pin(async move {
         let mut view = request.view().await?;
         let list = request.context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
-        let (at, found) = named(&list, request.text("viewName").as_deref())?;
+        let found = named(&list, request.text("viewName").as_deref())?;
         request.out.start("GetListAndViewResult");
         request.out.start("ListAndView");
         write_list(request.out, &list, Detail::Full, None);
-        views::write_view(request.out, &found, at);
+        views::write_view(request.out, &list, &found);
         request.out.end();
         request.out.end();
         Ok(None)
     })
 }
 
-/// The view that a client names by GUID, with its index; the default view where it names none.
-pub(super) fn named(list: &crate::schema::List, name: Option<&str>) -> Result<(usize, views::ListView), Failure> {
-    let all = views::views(list).into_iter().enumerate();
+/// The view that a client names by GUID; the default view where it names none.
+pub(super) fn named(list: &crate::schema::List, name: Option<&str>) -> Result<views::ListView, Failure> {
+    let all = views::views(list);
     let name = name.unwrap_or_default().trim();
     let unknown = || Failure::coded(Code::NO_VIEW, "The specified view is invalid.");
     if name.is_empty() {
@@ -61,5 +61,5 @@ pub(super) fn named(list: &crate::schema::List, name: Option<&str>) -> Result<(u
     let Ok(id) = name.parse() else {
         return Err(Failure::coded(Code::BAD_PARAMETER, "The parameter viewName is missing or invalid."));
     };
-    all.into_iter().find(|(_, view)| view.id == id).ok_or_else(unknown)
+    all.into_iter().find(|view| view.id == id).ok_or_else(unknown)
 }

@@ -12,7 +12,7 @@ use crate::{
     query_options::{Defaults, QueryOptions, Scope},
     row_stream::{self, RowStream},
     rows::RowStyle,
-    value, views,
+    value,
 };
 
 /// Rows of a list by query, in pages.
@@ -33,16 +33,16 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         {
             view_name = None;
         }
-        let (_, shown) = super::get_list::named(&list, view_name.as_deref())?;
+        let shown = super::get_list::named(&list, view_name.as_deref())?;
         let query = match given {
             Some(query) => query,
             // Without a view's name its fields and limit count, not its condition.
-            None if view_name.is_some() => listing::view_query(&shown)?,
+            None if view_name.is_some() => shown.parsed()?,
             None => Query::default(),
         };
         query.check(&list)?;
         let after = options.position.as_deref().map(Bookmark::parse).transpose()?;
-        let limit = listing::row_limit(request.text("rowLimit").as_deref())?.or(Some(views::ROW_LIMIT_DEFAULT));
+        let limit = listing::row_limit(request.text("rowLimit").as_deref())?.or(shown.rows_max());
         let fields = listing::row_fields(&list, &view_fields, &shown, options.mandatory_columns);
         let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
         let moment = Moment {
@@ -51,7 +51,8 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             calendar_date: options.calendar_date,
             names: &known,
         };
-        let filter = Filter::new(&list, query.condition.clone(), &options);
+        let named = view_name.is_some().then_some(&shown);
+        let filter = Filter::new(&list, query.condition.clone(), &options, named);
         let order = listing::effective_order(&list, &query.order, options.recurrence_order, options.folder_order);
         let page = listing::large_page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
         let style = RowStyle {

@@ -14,7 +14,7 @@ pub(super) fn collection(request: Request<'_>) -> Answer<'_> {
         out.start("vLists");
         for list in lists {
             let list = request.context.wrap(list);
-            let default_url = views::views(&list).into_iter().next().map(|view| view.url).unwrap_or_default();
+            let default_url = views::views(&list).into_iter().next().map(|view| view.url(&list)).unwrap_or_default();
             let flag = |truth: bool| if truth { "true" } else { "false" };
             out.start("_sList");
             out.element("InternalName", &list.guid().braced());

@@ -34,7 +34,8 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         let new_id = || context.adapter.engine.random().guid();
         let added = each(request.parameter("newFields"), |field, method| {
             // No attribute: no view. Empty, or anything that is no GUID: the default view.
-            draft.add(field, method.attribute("AddToView").is_some(), new_id()).map(Some)
+            let view = method.attribute("AddToView").map(|text| text.trim().parse().ok());
+            draft.add(field, view, new_id()).map(Some)
         })?;
         let updated = each(request.parameter("updateFields"), |field, _| draft.change(field).map(Some))?;
         let deleted = each(request.parameter("deleteFields"), |field, _| {

@@ -167,7 +167,9 @@ pub(super) async fn add(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let node = document.root().children().next();
     let node = node.ok_or_else(|| RestError::bad_value("The field has no usable name or type."))?;
     let mut draft = ListDraft::new(list);
-    let field = draft.add(node, false, id).map_err(|failure| ask.failed(failure))?;
+    // 16 of the options shows the field in the default view. [MS-CSOMSPT 3.2.5.12]
+    let show = (body.number("Options")?.unwrap_or(0) & 16 != 0).then_some(None);
+    let field = draft.add(node, show, id).map_err(|failure| ask.failed(failure))?;
     let list = draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
     let made = list.field(&field.name).ok_or_else(|| RestError::no_field(&field.name))?;
     Ok(Reply::Created(entity(&list, made)))

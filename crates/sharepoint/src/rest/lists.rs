@@ -12,7 +12,7 @@ use super::{
     options::Shape,
     path::{By, Key},
     reply::Reply,
-    web,
+    views as rest_views, web,
 };
 use crate::{attachments, context::full_title, list_draft::ListDraft, ops::add_list, paths, schema::List, views};
 
@@ -79,7 +79,7 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("DefaultContentApprovalWorkflowId", model::Guid::NIL.to_string());
     entity.on_demand(
         "DefaultViewUrl",
-        Value::Plain(views::views(list).first().map_or(Json::Null, |view| Json::String(view.url.clone()))),
+        Value::Plain(views::views(list).first().map_or(Json::Null, |view| Json::String(view.url(list)))),
     );
     entity.plain("Description", list.description());
     entity.plain("Direction", "none");
@@ -144,10 +144,10 @@ fn expanded(ask: &Ask<'_>, list: &List, shape: &Shape, position: model::Seq) -> 
         entity.expand("Fields", Value::Entities(list_fields::entities(list)));
     }
     if shape.expands("Views") {
-        entity.expand("Views", Value::Entities(view_entities(list)));
+        entity.expand("Views", Value::Entities(rest_views::entities(list)));
     }
     if shape.expands("DefaultView") {
-        let first = view_entities(list).into_iter().next();
+        let first = rest_views::entities(list).into_iter().next();
         entity.expand("DefaultView", first.map_or(Value::Plain(Json::Null), |view| Value::Entity(Box::new(view))));
     }
     entity
@@ -237,62 +237,4 @@ fn check_version(ask: &Ask<'_>, list: &List) -> Result<(), RestError> {
         Some(given) if given.trim_start_matches("W/") != current => Err(RestError::stale(given, &current)),
         Some(_) | None => Ok(()),
     }
-}
-
-fn view_entities(list: &List) -> Vec<Entity> {
-    let to_entity = |view: views::ListView| {
-        let path = format!("{}/Views(guid'{}')", item_json::list_path(list), view.id);
-        let mut entity = Entity::new("SP.View", path, "SP.ApiData.Views/@Element");
-        entity.links(&["ViewFields"]);
-        entity.plain("BaseViewId", "1");
-        entity.plain("DefaultView", view.default);
-        entity.plain("Hidden", false);
-        entity.plain("Id", view.id.to_string());
-        entity.plain("Paged", true);
-        entity.plain("PersonalView", false);
-        entity.plain("ReadOnlyView", false);
-        entity.plain("RowLimit", views::ROW_LIMIT_DEFAULT);
-        entity.plain("ServerRelativeUrl", view.url.clone());
-        entity.plain("Title", view.row.name);
-        entity.plain("ViewQuery", view.row.query);
-        entity.plain("ViewType", view.row.kind);
-        let mut fields =
-            Entity::new("SP.ViewFieldCollection", format!("{}/ViewFields", entity.path), "SP.ApiData.ViewFields");
-        let names = view.fields.iter().map(|name| Json::String(name.clone())).collect();
-        fields.value("Items", Value::Many("Edm.String", names));
-        entity.expand("ViewFields", Value::Entity(Box::new(fields)));
-        entity
-    };
-    views::views(list).into_iter().map(to_entity).collect()
-}
-
-/// `GET lists(guid'…')/views`.
-pub(super) async fn all_views(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    let mut view = ask.context.view().await?;
-    let list = ask.list(&mut view).await?;
-    ask.collection("SP.ApiData.Views", view_entities(&list))
-}
-
-/// `GET lists(guid'…')/views(guid'…')`.
-pub(super) async fn one_view(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    let mut view = ask.context.view().await?;
-    let list = ask.list(&mut view).await?;
-    let key = ask.key("views").ok_or_else(RestError::no_view)?;
-    let name = key.value.to_text();
-    let property = match key.by {
-        By::Id => "Id",
-        By::Title | By::Name | By::Url | By::Mail => "Title",
-    };
-    let wanted = if key.by == By::Id { name.trim_matches(['{', '}']).to_lowercase() } else { name };
-    let is_it = |entity: &Entity| {
-        entity.get_plain(property).and_then(Json::as_str).is_some_and(|own| own.eq_ignore_ascii_case(&wanted))
-    };
-    view_entities(&list).into_iter().find(is_it).map(Reply::Entity).ok_or_else(RestError::no_view)
-}
-
-/// `GET lists(guid'…')/defaultview`.
-pub(super) async fn default_view(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    let mut view = ask.context.view().await?;
-    let list = ask.list(&mut view).await?;
-    view_entities(&list).into_iter().next().map(Reply::Entity).ok_or_else(RestError::no_view)
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 
 use super::{
     Ask, attachments, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step,
-    reply::Reply, since_token, users, web,
+    reply::Reply, since_token, users, views, web,
 };
 
 /// What a request does.
@@ -51,7 +51,15 @@ static ROUTES: &[Route] = routes! {
     Get "web/lists()" => lists::one;
     Merge "web/lists()" => lists::change;
     Delete "web/lists()" => lists::delete;
-    Get "web/lists()/defaultview" => lists::default_view;
+    Get "web/lists()/defaultview" => views::one;
+    Merge "web/lists()/defaultview" => views::change;
+    Get "web/lists()/defaultview/viewfields" => views::fields;
+    Post "web/lists()/defaultview/viewfields/addviewfield" => views::add_field;
+    Post "web/lists()/defaultview/viewfields/addviewfield()" => views::add_field;
+    Post "web/lists()/defaultview/viewfields/moveviewfieldto" => views::move_field;
+    Post "web/lists()/defaultview/viewfields/removeallviewfields" => views::remove_all_fields;
+    Post "web/lists()/defaultview/viewfields/removeviewfield" => views::remove_field;
+    Post "web/lists()/defaultview/viewfields/removeviewfield()" => views::remove_field;
     Get "web/lists()/fields" => list_fields::all;
     Post "web/lists()/fields" => list_fields::add;
     Post "web/lists()/fields/add" => list_fields::add;
@@ -78,8 +86,19 @@ static ROUTES: &[Route] = routes! {
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
     Post "web/lists()/items()/recycle" => items::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
-    Get "web/lists()/views" => lists::all_views;
-    Get "web/lists()/views()" => lists::one_view;
+    Get "web/lists()/views" => views::all;
+    Post "web/lists()/views" => views::create;
+    Post "web/lists()/views/add" => views::create;
+    Get "web/lists()/views()" => views::one;
+    Merge "web/lists()/views()" => views::change;
+    Delete "web/lists()/views()" => views::delete;
+    Get "web/lists()/views()/viewfields" => views::fields;
+    Post "web/lists()/views()/viewfields/addviewfield" => views::add_field;
+    Post "web/lists()/views()/viewfields/addviewfield()" => views::add_field;
+    Post "web/lists()/views()/viewfields/moveviewfieldto" => views::move_field;
+    Post "web/lists()/views()/viewfields/removeallviewfields" => views::remove_all_fields;
+    Post "web/lists()/views()/viewfields/removeviewfield" => views::remove_field;
+    Post "web/lists()/views()/viewfields/removeviewfield()" => views::remove_field;
 };
 
 impl Verb {
