@@ -1,7 +1,7 @@
 //! What a token says, for operators: nothing here changes how tokens are served.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use model::RootId;
+use model::{CollectionId, RootId};
 use store::StoreError;
 
 use crate::token::{Phase, Subject};
@@ -36,6 +36,7 @@ impl Engine {
             match state.subject {
                 Subject::Items { .. } => "items of a folder",
                 Subject::Folders { .. } => "folder hierarchy",
+                Subject::Shared { .. } => "folder hierarchy, as a visitor sees it",
             },
         );
         lines.say("mailbox", state.mailbox.to_string());
@@ -45,7 +46,7 @@ impl Engine {
         let mut view = self.view_of(owner).await?;
         let (root, epochs) = (view.snapshot.root().clone(), view.epochs_for(state.epoch).await?);
         lines.say("mailbox stands at position", root.last_seq.to_string());
-        match state.subject {
+        match state.subject.clone() {
             Subject::Items { folder, scope, marks } => {
                 lines.say("folder", folder.to_string());
                 lines.say(
@@ -74,15 +75,15 @@ impl Engine {
                     .map_err(EngineError::InvalidState)?;
             }
             Subject::Folders { under } => {
-                lines.say("below", under.map_or("(the whole mailbox)".to_owned(), |under| under.to_string()));
-                if let Some(under) = under {
-                    let name =
-                        view.folder(under).await.as_ref().map(Folder::display_name).unwrap_or_default().to_owned();
-                    lines.say("folder name", name);
-                    view.collection(under).await?;
-                }
-                lines.say("changes purged up to", root.purged_seq.to_string());
-                hierarchy::check(&state, &root, epochs.as_deref(), under).map_err(EngineError::InvalidState)?;
+                explain_below(&mut view, under, lines).await?;
+                hierarchy::check(&state, &root, epochs.as_deref(), under, None).map_err(EngineError::InvalidState)?;
+            }
+            Subject::Shared { under, viewer, known } => {
+                lines.say("visitor is account", viewer.to_string());
+                lines.say("folders known", known.len().to_string());
+                explain_below(&mut view, under, lines).await?;
+                let viewer = Some(viewer);
+                hierarchy::check(&state, &root, epochs.as_deref(), under, viewer).map_err(EngineError::InvalidState)?;
             }
         }
         Ok(())
@@ -131,6 +132,17 @@ impl Engine {
             Err(other) => Err(other.into()),
         }
     }
+}
+
+/// Says below which folder a hierarchy lies.
+async fn explain_below(view: &mut View, under: Option<CollectionId>, lines: &mut Lines) -> Result<(), EngineError> {
+    lines.say("below", under.map_or("(the whole mailbox)".to_owned(), |under| under.to_string()));
+    if let Some(under) = under {
+        lines.say("folder name", view.folder(under).await.as_ref().map(Folder::display_name).unwrap_or_default());
+        view.collection(under).await?;
+    }
+    lines.say("changes purged up to", view.snapshot.root().purged_seq.to_string());
+    Ok(())
 }
 
 #[derive(Default)]

@@ -11,7 +11,7 @@ use store::{CollectionRef, Commit, Guard, ItemRow, NameTarget, NewItemId, StoreE
 
 use crate::folders::{DISTINGUISHED_NAME, SCOPE_CHILDREN, name_key};
 use crate::mailbox::{DROP_ITEMS_MAX, is_under, subtrees_deepest_first};
-use crate::{DeleteMode, EngineError, Folder, Mailbox, View};
+use crate::{DeleteMode, EngineError, Folder, FolderRights, Mailbox, PERMISSIONS, Permissions, View};
 
 /// Items that one commit deletes, moves or copies.
 const SWEEP_ITEMS_MAX: usize = 500;
@@ -63,14 +63,14 @@ impl Mailbox {
     /// # Errors
     /// [`EngineError::NoCollection`]; [`EngineError::Invalid`] for a search folder or the root; when the store fails.
     pub async fn empty_folder(&self, id: CollectionId, mode: DeleteMode, subfolders: bool) -> Result<(), EngineError> {
-        self.check_write()?;
         let mut view = self.begin().await?;
         let folder = view.folder(id).await?;
+        self.require_tree(&mut view, id, FolderRights::DELETE_ANY, subfolders.then_some(FolderRights::OWNER)).await?;
         if folder.is_search() || folder.parent().is_none() {
             return Err(EngineError::Invalid("this folder cannot be emptied"));
         }
         let target = match mode.target() {
-            Some(name) => Some(view.distinguished(name).await?),
+            Some(name) => Some(view.well_known(name).await?),
             None => None,
         };
         let until = view.position();
@@ -88,11 +88,12 @@ impl Mailbox {
     /// [`EngineError::NoCollection`], [`EngineError::NameTaken`]; [`EngineError::Circle`] for a copy into itself;
     /// [`EngineError::TooLarge`] where the mailbox would have too many folders; when the store fails.
     pub async fn copy_folder(&self, id: CollectionId, to: CollectionId) -> Result<Folder, EngineError> {
-        self.check_write()?;
         let mut view = self.begin().await?;
         let source = view.folder(id).await?;
+        view.require(to, FolderRights::CREATE_SUBFOLDER).await?;
         view.collection(to).await?;
-        let (folders, until) = (view.folders().await?, view.position());
+        self.require_tree(&mut view, id, FolderRights::READ_ANY, Some(FolderRights::READ_ANY)).await?;
+        let (folders, until) = (view.every_folder().await?, view.position());
         drop(view);
         if is_under(&folders, to, id) {
             return Err(EngineError::Circle);
@@ -105,7 +106,7 @@ impl Mailbox {
         let copy = copies.first().map(|(_, copy)| *copy).unwrap_or_default();
         if let Err(error) = self.fill_copy(&folders, copies, until).await {
             // Softly, as somebody may have put something into it.
-            if let Err(left) = self.delete_folder(copy, DeleteMode::Soft).await {
+            if let Err(left) = self.delete_folder_from(None, copy, DeleteMode::Soft).await {
                 tracing::warn!(%left, "an unfinished copy of a folder was left");
             }
             return Err(error);
@@ -113,10 +114,29 @@ impl Mailbox {
         self.begin().await?.folder(copy).await
     }
 
+    /// Checks a right to a folder, and another to all folders in it.
+    async fn require_tree(
+        &self,
+        view: &mut View,
+        id: CollectionId,
+        top: FolderRights,
+        inside: Option<FolderRights>,
+    ) -> Result<(), EngineError> {
+        if !self.is_visited() {
+            return Ok(());
+        }
+        view.require(id, top).await?;
+        let (Some(inside), access) = (inside, view.access().await?) else { return Ok(()) };
+        let folders = view.every_folder().await?;
+        let below = folders.iter().filter(|folder| folder.id() != id && is_under(&folders, folder.id(), id));
+        let denied = below.into_iter().find(|folder| !access.rights(folder.id()).has(inside));
+        if denied.is_some() { Err(EngineError::AccessDenied) } else { Ok(()) }
+    }
+
     /// Removes the folders in a folder that were there at `until`.
     async fn remove_subfolders(&self, id: CollectionId, until: Seq, mode: DeleteMode) -> Result<(), EngineError> {
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let folders = self.begin().await?.folders().await?;
+            let folders = self.begin().await?.every_folder().await?;
             let inside = |folder: &&Folder| folder.parent() == Some(id) && folder.row.created_seq <= until;
             let mut tops: Vec<Folder> = folders.iter().filter(inside).cloned().collect();
             tops.retain(|folder| folder.distinguished().is_none());
@@ -186,6 +206,10 @@ impl Mailbox {
             let (scope, name) = (SCOPE_CHILDREN + parent.0, Bytes::from(name_key(folder.display_name())));
             let mut bag = folder.bag.clone();
             bag.put(DISTINGUISHED_NAME, None);
+            if self.is_visited() {
+                let permissions = Permissions::of(&bag).unwrap_or_default().with_owner(self.caller());
+                bag.set(PERMISSIONS, permissions.to_value());
+            }
             commit.guards.push(Guard::CollectionExists(*parent));
             commit.guards.push(Guard::NameFree(scope, name.clone()));
             let target = NameTarget::Write(commit.writes.len());

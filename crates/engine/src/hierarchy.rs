@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{CollectionId, Seq, limits};
+use model::{CollectionId, RootId, Seq, limits};
 use store::{Epoch, RootRow, Span};
 
 use crate::token::{Subject, SyncState};
-use crate::{EngineError, Folder, Mailbox, StateFault};
+use crate::{Access, EngineError, Folder, Mailbox, StateFault, View};
 
 /// Where each folder lay at some position.
 type Parents = BTreeMap<CollectionId, Option<CollectionId>>;
@@ -47,10 +47,13 @@ pub struct FolderSyncPage {
 
 impl Mailbox {
     /// What changed in the hierarchy since a state: below `under`, or in the whole mailbox. The folder `under` itself,
-    /// or the root, is not reported. `None` and the root by name are different states. Costs the number of folders.
+    /// or the root, is not reported. `None` and the root by name are different states. A visitor is told of the folders
+    /// that are seen: one that comes into sight is a creation, one that goes out of it a deletion. Costs the number of
+    /// folders.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`] when `under` is not there; [`EngineError::InvalidState`]; when the store fails.
+    /// [`EngineError::NoCollection`] when `under` is not there; [`EngineError::AccessDenied`] for a visitor without any
+    /// right; [`EngineError::InvalidState`]; when the store fails.
     pub async fn sync_folders(
         &self,
         under: Option<CollectionId>,
@@ -61,53 +64,86 @@ impl Mailbox {
             Some(under) => view.collection(under).await?.collection,
             None => view.distinguished("root").await?,
         };
+        let access = view.access().await?;
         let root = view.snapshot.root().clone();
-        let mark = match state {
+        let state = match state {
             Some(bytes) if !bytes.is_empty() => {
                 let state = self.engine().sealer().open(bytes).map_err(EngineError::InvalidState)?;
                 let epochs = view.epochs_for(state.epoch).await?;
-                check(&state, &root, epochs.as_deref(), under).map_err(EngineError::InvalidState)?;
-                Some(state.issued)
+                check(&state, &root, epochs.as_deref(), under, access.visitor()).map_err(EngineError::InvalidState)?;
+                Some(state)
             }
             Some(_) | None => None,
         };
-        let changes = if mark == Some(root.last_seq) {
-            Vec::new()
-        } else {
-            let known = match mark {
-                Some(mark) => below(&parents_at(&view.snapshot.spans(mark).await?, mark), base),
-                None => Vec::new(),
-            };
-            compare(view.folders().await?, base, &known, mark)
+        let mark = state.as_ref().map(|state| state.issued);
+        let known = match state {
+            None => Vec::new(),
+            Some(SyncState { subject: Subject::Shared { known, .. }, .. }) => known,
+            Some(_) if mark == Some(root.last_seq) => Vec::new(),
+            Some(SyncState { issued, .. }) => below(&parents_at(&view.snapshot.spans(issued).await?, issued), base),
         };
-        let state = SyncState {
-            mailbox: root.guid,
-            epoch: root.epoch,
-            issued: root.last_seq,
-            subject: Subject::Folders { under },
+        let unchanged = mark == Some(root.last_seq);
+        let (changes, seen) = match access.visitor() {
+            None if unchanged => (Vec::new(), Vec::new()),
+            Some(_) if unchanged => (Vec::new(), known),
+            None | Some(_) => compare(view.every_folder().await?, base, &access, &known, mark),
         };
+        let subject = match access.visitor() {
+            None => Subject::Folders { under },
+            Some(viewer) => Subject::Shared { under, viewer, known: seen },
+        };
+        let state = SyncState { mailbox: root.guid, epoch: root.epoch, issued: root.last_seq, subject };
         Ok(FolderSyncPage { state: self.engine().sealer().seal(&state), changes })
     }
 }
 
-/// Whether a state is one for this hierarchy that can be served.
+impl View {
+    /// The folders somewhere below `top` that are seen, parents before children; `top` itself is not among them. Costs
+    /// the number of folders.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn below(&mut self, top: CollectionId) -> Result<Vec<CollectionId>, EngineError> {
+        let access = self.access().await?;
+        let folders = self.every_folder().await?;
+        let mut found = below(&folders.iter().map(|folder| (folder.id(), folder.parent())).collect(), top);
+        found.retain(|id| access.sees(*id));
+        Ok(found)
+    }
+}
+
+/// Whether a state is one for this hierarchy, as `viewer` sees it, that can be served.
 pub(crate) fn check(
     state: &SyncState,
     root: &RootRow,
     epochs: Option<&[Epoch]>,
     under: Option<CollectionId>,
+    viewer: Option<RootId>,
 ) -> Result<(), StateFault> {
-    if state.mailbox != root.guid || state.subject != (Subject::Folders { under }) {
+    let of = match &state.subject {
+        Subject::Items { .. } => return Err(StateFault::Mismatch),
+        Subject::Folders { under } => (*under, None),
+        Subject::Shared { under, viewer, .. } => (*under, Some(*viewer)),
+    };
+    if (state.mailbox, of) != (root.guid, (under, viewer)) {
         return Err(StateFault::Mismatch);
     }
     state.check_timeline(epochs, root.last_seq)?;
     if state.issued < root.purged_seq { Err(StateFault::Expired) } else { Ok(()) }
 }
 
-/// The changes from the known folders to those that are there now: creations and updates, parents before children, then
-/// deletions, children before parents, so that what moved out of a deleted folder is told before the folder goes.
-fn compare(folders: Vec<Folder>, base: CollectionId, known: &[CollectionId], mark: Option<Seq>) -> Vec<FolderChange> {
-    let now = below(&folders.iter().map(|folder| (folder.id(), folder.parent())).collect(), base);
+/// The changes from the known folders to those that are seen now: creations and updates, parents before children, then
+/// deletions, children before parents, so that what moved out of a deleted folder is told before the folder goes. Beside
+/// them the folders seen now.
+fn compare(
+    folders: Vec<Folder>,
+    base: CollectionId,
+    access: &Access,
+    known: &[CollectionId],
+    mark: Option<Seq>,
+) -> (Vec<FolderChange>, Vec<CollectionId>) {
+    let mut now = below(&folders.iter().map(|folder| (folder.id(), folder.parent())).collect(), base);
+    now.retain(|id| access.sees(*id));
     let known_set: BTreeSet<CollectionId> = known.iter().copied().collect();
     let now_set: BTreeSet<CollectionId> = now.iter().copied().collect();
     let mut rows: BTreeMap<CollectionId, Folder> = folders.into_iter().map(|folder| (folder.id(), folder)).collect();
@@ -124,7 +160,7 @@ fn compare(folders: Vec<Folder>, base: CollectionId, known: &[CollectionId], mar
         .collect();
     let gone = known.iter().rev().filter(|id| !now_set.contains(id));
     changes.extend(gone.map(|id| FolderChange::Delete(*id)));
-    changes
+    (changes, now)
 }
 
 /// Where each folder lay when `mark` was the last position.

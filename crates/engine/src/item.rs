@@ -5,7 +5,8 @@ use store::{
     CollectionRef, Commit, Guard, ItemChange, ItemRow, NewItem, NewItemId, PartChange, PartData, StoreError, Write,
 };
 
-use crate::{DeleteMode, EngineError, Mailbox, Precondition, pack};
+use crate::access::{Act, CREATOR};
+use crate::{DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack};
 
 /// An item as conditions and orders see it: its light bag, and what lies in the hot row.
 #[derive(Clone, Copy)]
@@ -111,8 +112,9 @@ impl Mailbox {
         mut content: ItemContent,
         flags: ItemFlags,
     ) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
+        self.require(&[(folder, FolderRights::CREATE)]).await?;
         self.stamp_new(&mut content);
+        self.stamp_creator(&mut content.bag);
         let packed = pack::pack(content)?;
         let mut commit = Commit::new(self.root(), self.engine().now());
         commit.guards.push(Guard::CollectionExists(folder));
@@ -150,11 +152,15 @@ impl Mailbox {
         mut content: ItemContent,
         flags: ItemFlags,
     ) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
         self.stamp_new(&mut content);
+        // Who made it stays the same.
+        if self.is_visited() {
+            let row = self.begin().await?.item(id).await?;
+            content.bag.put(CREATOR, Bag::decode(&row.bag)?.get(&CREATOR).cloned());
+        }
         let packed = pack::pack(content)?;
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
-            let row = self.begin().await?.item(id).await?;
+            let row = self.item_for(Act::Edit, id).await?;
             expected.check(&row)?;
             let mut parts = vec![PartChange::Clear];
             parts.extend(packed.parts.iter().cloned().map(PartChange::Put));
@@ -178,10 +184,10 @@ impl Mailbox {
         expected: Precondition,
         change: &(dyn Fn(&mut ItemDraft) + Sync),
     ) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
             let row = view.item(id).await?;
+            view.access().await?.check_item(Act::Edit, &row)?;
             expected.check(&row)?;
             let mut bag = Bag::decode(&row.bag)?;
             bag.merge(view.heavy(id).await?);
@@ -205,9 +211,8 @@ impl Mailbox {
     /// # Errors
     /// As [`Self::update_item`].
     pub async fn set_read(&self, id: ItemId, read: bool) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
-            let row = self.begin().await?.item(id).await?;
+            let row = self.item_for(Act::Edit, id).await?;
             let flags = row.flags.set(ItemFlags::READ, read);
             if flags == row.flags {
                 return Ok(row);
@@ -230,15 +235,17 @@ impl Mailbox {
         expected: Precondition,
         mode: DeleteMode,
     ) -> Result<Option<ItemRow>, EngineError> {
-        self.check_write()?;
         if let Some(target) = mode.target() {
-            let to = self.begin().await?.distinguished(target).await?;
-            if self.begin().await?.item(id).await?.collection != to {
-                return self.move_item(id, expected, to).await.map(Some);
+            let mut view = self.begin().await?;
+            let to = view.well_known(target).await?;
+            let elsewhere = view.item(id).await?.collection != to;
+            drop(view);
+            if elsewhere {
+                return self.place_item(id, expected, to).await.map(Some);
             }
         }
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
-            let row = self.begin().await?.item(id).await?;
+            let row = self.item_for(Act::Delete, id).await?;
             expected.check(&row)?;
             let mut commit = Commit::new(self.root(), self.engine().now());
             commit.guards.push(Guard::ItemAt(id, row.seq));
@@ -262,12 +269,26 @@ impl Mailbox {
         expected: Precondition,
         to: model::CollectionId,
     ) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
+        self.begin().await?.collection(to).await?;
+        self.require(&[(to, FolderRights::CREATE)]).await?;
+        self.place_item(id, expected, to).await
+    }
+
+    /// As [`Self::move_item`], whatever may be created at the target.
+    async fn place_item(
+        &self,
+        id: ItemId,
+        expected: Precondition,
+        to: model::CollectionId,
+    ) -> Result<ItemRow, EngineError> {
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
             let row = view.item(id).await?;
+            view.access().await?.check_item(Act::Delete, &row)?;
             expected.check(&row)?;
-            view.collection(to).await?;
+            if view.snapshot.collection(to).await?.is_none() {
+                return Err(EngineError::NoCollection(to));
+            }
             drop(view);
             let mut commit = Commit::new(self.root(), self.engine().now());
             commit.guards = vec![Guard::ItemAt(id, row.seq), Guard::CollectionExists(to)];
@@ -292,20 +313,39 @@ impl Mailbox {
     /// # Errors
     /// [`EngineError::NoItem`], [`EngineError::NoCollection`]; when the store fails.
     pub async fn copy_item(&self, id: ItemId, to: model::CollectionId) -> Result<ItemRow, EngineError> {
-        self.check_write()?;
         let mut view = self.begin().await?;
         let row = view.item(id).await?;
+        view.require(to, FolderRights::CREATE).await?;
         view.collection(to).await?;
         drop(view);
+        let mut bag = None;
+        if self.is_visited() {
+            let mut stamped = Bag::decode(&row.bag)?;
+            self.stamp_creator(&mut stamped);
+            bag = Some(stamped.to_bytes());
+        }
         let mut commit = Commit::new(self.root(), self.engine().now());
         commit.guards.push(Guard::CollectionExists(to));
-        commit.writes.push(Write::CopyItem { item: id, to: to.into(), id: NewItemId::Seq, bag: None, flags: None });
+        commit.writes.push(Write::CopyItem { item: id, to: to.into(), id: NewItemId::Seq, bag, flags: None });
         match self.engine().store().commit(commit).await {
             Ok(receipt) => Ok(placed(row, to, receipt.write(0))),
             Err(StoreError::Conflict { .. }) => Err(EngineError::NoCollection(to)),
             Err(StoreError::NoItem(item)) => Err(EngineError::NoItem(item)),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// The item, where `act` is allowed.
+    async fn item_for(&self, act: Act, id: ItemId) -> Result<ItemRow, EngineError> {
+        let mut view = self.begin().await?;
+        let row = view.item(id).await?;
+        view.access().await?.check_item(act, &row)?;
+        Ok(row)
+    }
+
+    /// Notes who made an item, unless that is the owner of the mailbox.
+    fn stamp_creator(&self, bag: &mut Bag) {
+        bag.put(CREATOR, self.is_visited().then(|| Value::I64(self.caller().account.to_i64())));
     }
 
     /// Gives a new item what every item has.

@@ -36,7 +36,9 @@ use std::sync::{
 use model::{Clock, Random, limits};
 use store::Store;
 
-pub use access::{Caller, Rights};
+pub use access::{
+    Access, Caller, EffectiveRights, FolderRights, Grantee, PERMISSIONS, Permission, Permissions, Rights,
+};
 pub use directory::{Account, Directory, NewAccount, NewSite, SiteEntry};
 pub use error::{EngineError, StateFault};
 pub use folders::{DISTINGUISHED, Distinguished, DistinguishedFolder};

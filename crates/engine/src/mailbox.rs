@@ -7,7 +7,9 @@ use model::{Bag, CollectionId, Guid, RootId, Seq, Value, limits, tags};
 use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, RootKind, StoreError, Write};
 
 use crate::folders::{DISTINGUISHED_NAME, IS_SEARCH_FOLDER, SCOPE_CHILDREN, SCOPE_DISTINGUISHED, name_key};
-use crate::{Caller, DISTINGUISHED, Distinguished, Engine, EngineError, Rights, View};
+use crate::{
+    Access, Caller, DISTINGUISHED, Distinguished, Engine, EngineError, FolderRights, PERMISSIONS, Permissions, View,
+};
 
 /// Items that go with the folders which one commit drops, unless one folder alone has more.
 pub(crate) const DROP_ITEMS_MAX: u64 = 2_000;
@@ -29,7 +31,6 @@ pub struct Mailbox {
     engine: Engine,
     caller: Caller,
     owner: Caller,
-    rights: Rights,
 }
 
 /// A folder with its properties.
@@ -134,8 +135,15 @@ impl View {
     /// The folder with this distinguished name.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`] when the mailbox has none.
+    /// [`EngineError::NoCollection`] when the mailbox has none; as for any folder where it may not be opened.
     pub async fn distinguished(&mut self, name: &str) -> Result<CollectionId, EngineError> {
+        let id = self.well_known(name).await?;
+        self.require(id, FolderRights::NONE).await?;
+        Ok(id)
+    }
+
+    /// As [`Self::distinguished`], whoever asks.
+    pub(crate) async fn well_known(&mut self, name: &str) -> Result<CollectionId, EngineError> {
         let id = self.name(SCOPE_DISTINGUISHED, name.as_bytes()).await?;
         id.map(CollectionId).ok_or(EngineError::NoCollection(CollectionId(0)))
     }
@@ -150,10 +158,11 @@ impl View {
 }
 
 impl Engine {
-    /// Opens a mailbox for somebody, making it when it is opened for the first time.
+    /// Opens a mailbox for somebody, making it when its owner opens it for the first time. In that of another, what may
+    /// be done is what the permissions of its folders grant: see [`View::access`].
     ///
     /// # Errors
-    /// [`EngineError::NoMailbox`]; [`EngineError::AccessDenied`] when it is another's; when the store fails.
+    /// [`EngineError::NoMailbox`]; when the store fails.
     pub async fn open_mailbox(&self, caller: &Caller, name: MailboxName<'_>) -> Result<Mailbox, EngineError> {
         let owner = match name {
             MailboxName::Own => Some(caller.clone()),
@@ -164,11 +173,8 @@ impl Engine {
         };
         let guid = if let MailboxName::Guid(guid) = name { Some(guid) } else { None };
         let owner = owner.ok_or(EngineError::NoMailbox { guid })?;
-        if owner.account != caller.account {
-            return Err(EngineError::AccessDenied);
-        }
-        let mailbox = Mailbox { engine: self.clone(), caller: caller.clone(), owner, rights: Rights::Full };
-        if !self.opened().has_root(mailbox.root()) {
+        let mailbox = Mailbox { engine: self.clone(), caller: caller.clone(), owner };
+        if !mailbox.is_visited() && !self.opened().has_root(mailbox.root()) {
             mailbox.make_if_new().await?;
             self.opened().note_root(mailbox.root());
         }
@@ -201,8 +207,23 @@ impl Mailbox {
         self.owner.account
     }
 
-    pub(crate) fn check_write(&self) -> Result<(), EngineError> {
-        if self.rights >= Rights::Contribute { Ok(()) } else { Err(EngineError::AccessDenied) }
+    /// Whether whoever uses it is not its owner.
+    pub(crate) fn is_visited(&self) -> bool {
+        self.caller.account != self.owner.account
+    }
+
+    /// Checks rights to folders, where the mailbox is visited. Costs nothing where it is not.
+    pub(crate) async fn require(&self, needed: &[(CollectionId, FolderRights)]) -> Result<(), EngineError> {
+        let access = self.access().await?;
+        needed.iter().try_for_each(|(folder, rights)| access.check(*folder, *rights))
+    }
+
+    /// What whoever uses it may do now. Costs nothing for the owner, else the number of folders.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn access(&self) -> Result<Access, EngineError> {
+        if self.is_visited() { self.begin().await?.access().await } else { Ok(Access::OWNER) }
     }
 
     /// A view of the mailbox as it is now.
@@ -211,7 +232,10 @@ impl Mailbox {
     /// When the store fails.
     pub async fn begin(&self) -> Result<View, EngineError> {
         match self.engine.store().snapshot(self.root()).await {
+            Ok(snapshot) if self.is_visited() => Ok(View::of_visitor(snapshot, self.caller.account)),
             Ok(snapshot) => Ok(View::new(snapshot)),
+            // Its owner has never been here, so nothing is granted in it.
+            Err(StoreError::NoRoot(_)) if self.is_visited() => Err(EngineError::AccessDenied),
             Err(StoreError::NoRoot(_)) => Err(EngineError::NoMailbox { guid: None }),
             Err(other) => Err(other.into()),
         }
@@ -223,9 +247,9 @@ impl Mailbox {
     /// [`EngineError::NoCollection`] when the parent is not there; [`EngineError::NameTaken`];
     /// [`EngineError::TooLarge`] for a long name, [`EngineError::Invalid`] for an empty one; when the store fails.
     pub async fn create_folder(&self, parent: CollectionId, new: NewFolder) -> Result<Folder, EngineError> {
-        self.check_write()?;
+        self.require(&[(parent, FolderRights::CREATE_SUBFOLDER)]).await?;
         let name = checked_name(&new.display_name)?;
-        let bag = folder_bag(&new, None);
+        let bag = self.inherited(parent, folder_bag(&new, None)).await?;
         let mut commit = Commit::new(self.root(), self.engine.now());
         commit.guards = vec![Guard::CollectionExists(parent), Guard::NameFree(SCOPE_CHILDREN + parent.0, name.clone())];
         commit.writes = vec![
@@ -240,6 +264,20 @@ impl Mailbox {
         self.begin().await?.folder(receipt.write(0).collection.unwrap_or_default()).await
     }
 
+    /// Gives a new folder the permissions of the folder around it, where it has none; who makes it in the mailbox of
+    /// another owns it.
+    async fn inherited(&self, parent: CollectionId, mut bag: Bag) -> Result<Bag, EngineError> {
+        let mut permissions = Permissions::of(&bag);
+        if permissions.is_none() {
+            permissions = Permissions::of(&self.begin().await?.folder(parent).await?.bag);
+        }
+        if self.is_visited() {
+            permissions = Some(permissions.unwrap_or_default().with_owner(&self.caller));
+        }
+        bag.put(PERMISSIONS, permissions.map(|list| list.to_value()));
+        Ok(bag)
+    }
+
     /// Changes the properties of a folder; a changed DisplayName renames it. `change` may run several times.
     ///
     /// # Errors
@@ -250,7 +288,7 @@ impl Mailbox {
         id: CollectionId,
         change: &(dyn Fn(&mut Bag) + Sync),
     ) -> Result<Folder, EngineError> {
-        self.check_write()?;
+        self.require(&[(id, FolderRights::OWNER)]).await?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
             let folder = self.begin().await?.folder(id).await?;
             let mut bag = folder.bag.clone();
@@ -285,7 +323,7 @@ impl Mailbox {
     /// [`EngineError::NoCollection`], [`EngineError::NameTaken`], [`EngineError::Distinguished`],
     /// [`EngineError::Circle`]; when the store fails.
     pub async fn move_folder(&self, id: CollectionId, to: CollectionId) -> Result<Folder, EngineError> {
-        self.check_write()?;
+        self.require(&[(id, FolderRights::OWNER), (to, FolderRights::CREATE_SUBFOLDER)]).await?;
         self.place_folder(id, to, None, false).await
     }
 
@@ -294,7 +332,7 @@ impl Mailbox {
     /// # Errors
     /// [`EngineError::NoCollection`], [`EngineError::Distinguished`]; when the store fails.
     pub async fn delete_folder(&self, id: CollectionId, mode: DeleteMode) -> Result<(), EngineError> {
-        self.check_write()?;
+        self.require(&[(id, FolderRights::OWNER)]).await?;
         self.delete_folder_from(None, id, mode).await
     }
 
@@ -319,10 +357,10 @@ impl Mailbox {
                 return Err(EngineError::Distinguished);
             }
             let target = match mode.target() {
-                Some(name) => Some(view.distinguished(name).await?),
+                Some(name) => Some(view.well_known(name).await?),
                 None => None,
             };
-            let folders = view.folders().await?;
+            let folders = view.every_folder().await?;
             drop(view);
             if let Some(to) = target
                 && !is_under(&folders, id, to)
@@ -372,7 +410,7 @@ impl Mailbox {
                 return Err(EngineError::Distinguished);
             }
             view.collection(to).await?;
-            let folders = view.folders().await?;
+            let folders = view.every_folder().await?;
             if id == to || is_under(&folders, to, id) {
                 return Err(EngineError::Circle);
             }

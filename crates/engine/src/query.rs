@@ -3,7 +3,7 @@
 use model::{Bag, CollectionId, ItemFlags, ItemId, Predicate, PropertyKey, Row, Seq, SortKey, Value, limits};
 use store::{ItemRow, Want};
 
-use crate::{EngineError, ItemView, SyncScope, View};
+use crate::{EngineError, FolderRights, ItemView, SyncScope, View};
 
 /// What to find.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,9 +34,11 @@ impl View {
     /// the folder once, a page at a time, and keeps the ids and sort keys of the hits.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`]; when the store fails.
+    /// [`EngineError::NoCollection`]; [`EngineError::AccessDenied`] where the items may not all be read; when the store
+    /// fails.
     pub async fn find(&mut self, folder: CollectionId, query: &Query) -> Result<Found, EngineError> {
         let collection = self.collection(folder).await?;
+        self.require(folder, FolderRights::READ_ANY).await?;
         let plain = query.predicate == Predicate::True && query.sort.is_empty();
         let total = match query.scope {
             SyncScope::Normal => collection.items,

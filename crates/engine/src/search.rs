@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use model::{CollectionId, ItemFlags, ItemId, Predicate, Seq, SortKey, limits};
 use store::Want;
 
+use crate::access::FolderRights;
 use crate::query::{Hit, sort_keys};
 use crate::{EngineError, Folder, Found, ItemView, Query, SyncScope, View};
 
@@ -24,8 +25,8 @@ pub struct Search {
 
 impl View {
     /// Finds the items of a search that fit `query`, too. Newest first where the query has no order. Reads the searched
-    /// folders once, a page at a time, and keeps ids and sort keys of the hits. Associated items and other search
-    /// folders are not looked at.
+    /// folders once, a page at a time, and keeps ids and sort keys of the hits. Associated items, other search
+    /// folders, and folders that may not be read are not looked at.
     ///
     /// # Errors
     /// When the store fails.
@@ -67,7 +68,9 @@ impl View {
 
     /// Shows every item of a search. Of one that cannot be read nothing holds.
     async fn scan(&mut self, search: &Search, mut found: impl FnMut(&ItemView<'_>) + Send) -> Result<(), EngineError> {
-        for folder in searched(&self.folders().await?, search) {
+        let access = self.access().await?;
+        let readable = |folder: &CollectionId| access.rights(*folder).has(FolderRights::READ_ANY);
+        for folder in searched(&self.every_folder().await?, search).into_iter().filter(readable) {
             let mut up_to = self.position();
             loop {
                 let page = self.snapshot.created(folder, Seq::ZERO, up_to, limits::PAGE_ROWS_MAX, Want::BAG).await?;

@@ -11,7 +11,7 @@ use model::{CollectionId, ItemFlags, ItemId, Seq, limits};
 use store::{ChangeRow, CollectionRow, Epoch, ItemRow, RootRow, Snapshot, Tombstone, TombstoneKind, Want};
 
 use crate::token::{Drain, Marks, Phase, Subject, SyncState};
-use crate::{EngineError, Mailbox, StateFault};
+use crate::{EngineError, FolderRights, Mailbox, StateFault};
 
 #[cfg(test)]
 mod convergence;
@@ -96,7 +96,8 @@ impl Mailbox {
     /// were ignored, lie outside the scope, or changed again during the drain.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`] when the folder is not there; [`EngineError::InvalidState`]; when the store fails.
+    /// [`EngineError::NoCollection`] when the folder is not there; [`EngineError::AccessDenied`] where its items may not
+    /// all be read; [`EngineError::InvalidState`]; when the store fails.
     pub async fn sync_items(&self, ask: SyncItems<'_>) -> Result<SyncPage, EngineError> {
         #[cfg(feature = "deliberate-faults")]
         let judge = self.engine().judge;
@@ -108,6 +109,7 @@ impl Mailbox {
     pub(crate) async fn sync_items_by(&self, ask: SyncItems<'_>, judge: Judge) -> Result<SyncPage, EngineError> {
         let mut view = self.begin().await?;
         let collection = view.collection(ask.folder).await?;
+        view.require(ask.folder, FolderRights::READ_ANY).await?;
         let now = view.position();
         let marks = match ask.state {
             Some(bytes) if !bytes.is_empty() => {
@@ -152,12 +154,12 @@ pub(crate) fn marks_for(
     collection: &CollectionRow,
     scope: SyncScope,
 ) -> Result<Marks, StateFault> {
-    let Subject::Items { folder, scope: of, marks } = state.subject else { return Err(StateFault::Mismatch) };
-    if (state.mailbox, folder, of) != (root.guid, collection.collection, scope) {
+    let Subject::Items { folder, scope: of, marks } = &state.subject else { return Err(StateFault::Mismatch) };
+    if (state.mailbox, *folder, *of) != (root.guid, collection.collection, scope) {
         return Err(StateFault::Mismatch);
     }
     state.check_timeline(epochs, root.last_seq)?;
-    if marks.oldest() < collection.purged_seq { Err(StateFault::Expired) } else { Ok(marks) }
+    if marks.oldest() < collection.purged_seq { Err(StateFault::Expired) } else { Ok(*marks) }
 }
 
 /// Fills in the bags of the items that are returned, in one read.

@@ -7,7 +7,7 @@
 use std::{fmt, str::FromStr};
 
 use hmac::{Hmac, Mac};
-use model::{CollectionId, Guid, Seq, Time};
+use model::{CollectionId, Guid, RootId, Seq, Time, limits};
 use sha2::Sha256;
 use store::Epoch;
 
@@ -16,6 +16,7 @@ use crate::{StateFault, SyncScope};
 const VERSION: u8 = 1;
 const KIND_ITEMS: u8 = 1;
 const KIND_FOLDERS: u8 = 2;
+const KIND_SHARED: u8 = 3;
 const SEAL_BYTES: usize = 16;
 
 /// Seals states, so that only what this installation issued comes back.
@@ -24,7 +25,7 @@ pub(crate) struct Sealer {
 }
 
 /// A state of a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyncState {
     /// Whose.
     pub(crate) mailbox: Guid,
@@ -37,7 +38,7 @@ pub(crate) struct SyncState {
 }
 
 /// What a state is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// The items of a folder.
     Items {
@@ -52,6 +53,16 @@ pub(crate) enum Subject {
     Folders {
         /// The folder below which it lies; `None` for the whole mailbox, which is another thing than its root by name.
         under: Option<CollectionId>,
+    },
+    /// The hierarchy as a visitor sees it. Which folders that one saw cannot be computed, since permissions have no
+    /// history, so the state lists them.
+    Shared {
+        /// As above.
+        under: Option<CollectionId>,
+        /// The account of the visitor.
+        viewer: RootId,
+        /// The folders that were seen, parents before children.
+        known: Vec<CollectionId>,
     },
 }
 
@@ -126,11 +137,12 @@ impl Sealer {
         out.push(match state.subject {
             Subject::Items { .. } => KIND_ITEMS,
             Subject::Folders { .. } => KIND_FOLDERS,
+            Subject::Shared { .. } => KIND_SHARED,
         });
         out.extend(state.mailbox.0);
         out.extend(state.epoch.to_le_bytes());
         put(&mut out, state.issued.0);
-        match state.subject {
+        match &state.subject {
             Subject::Items { folder, scope, marks } => {
                 put(&mut out, folder.0);
                 out.push(match scope {
@@ -150,11 +162,11 @@ impl Sealer {
                     put(&mut out, drain.cursor.0);
                 }
             }
-            Subject::Folders { under } => {
-                out.push(u8::from(under.is_some()));
-                if let Some(under) = under {
-                    put(&mut out, under.0);
-                }
+            Subject::Folders { under } => put_under(&mut out, *under),
+            Subject::Shared { under, viewer, known } => {
+                put_under(&mut out, *under);
+                put(&mut out, viewer.0);
+                known.iter().for_each(|folder| put(&mut out, folder.0));
             }
         }
         let seal = self.seal_of(&out).finalize().into_bytes();
@@ -182,6 +194,13 @@ impl Sealer {
     }
 }
 
+fn put_under(out: &mut Vec<u8>, under: Option<CollectionId>) {
+    out.push(u8::from(under.is_some()));
+    if let Some(under) = under {
+        put(out, under.0);
+    }
+}
+
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -203,14 +222,26 @@ impl Reader<'_> {
         let issued = Seq(self.number()?);
         let subject = match kind {
             KIND_ITEMS => self.items()?,
-            KIND_FOLDERS => match self.byte()? {
-                0 => Subject::Folders { under: None },
-                1 => Subject::Folders { under: Some(CollectionId(self.number()?)) },
-                _ => return None,
-            },
+            KIND_FOLDERS => Subject::Folders { under: self.under()? },
+            KIND_SHARED => {
+                let (under, viewer) = (self.under()?, RootId(self.number()?));
+                let mut known = Vec::new();
+                while !self.0.is_empty() && known.len() < limits::COLLECTIONS_MAX {
+                    known.push(CollectionId(self.number()?));
+                }
+                Subject::Shared { under, viewer, known }
+            }
             _ => return None,
         };
         Some(SyncState { mailbox, epoch, issued, subject })
+    }
+
+    fn under(&mut self) -> Option<Option<CollectionId>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => Some(Some(CollectionId(self.number()?))),
+            _ => None,
+        }
     }
 
     fn items(&mut self) -> Option<Subject> {
@@ -326,6 +357,12 @@ mod tests {
             state(items(SyncScope::Associated, drain(Phase::Changes))),
             state(Subject::Folders { under: None }),
             state(Subject::Folders { under: Some(CollectionId(1)) }),
+            state(Subject::Shared { under: None, viewer: RootId(9), known: Vec::new() }),
+            state(Subject::Shared {
+                under: Some(CollectionId(1)),
+                viewer: RootId(9),
+                known: vec![CollectionId(200), CollectionId(3)],
+            }),
         ]
     }
 
@@ -385,8 +422,8 @@ mod tests {
             assert_eq!(check(epoch, issued).is_ok(), fine, "{epoch} {issued}");
         }
         // The first two have been trimmed.
-        let subject = Subject::Folders { under: None };
         let check = |epoch, issued| {
+            let subject = Subject::Folders { under: None };
             let state = SyncState { mailbox: Guid::NIL, epoch, issued: Seq(issued), subject };
             state.check_timeline(epochs.get(2..), Seq(25))
         };

@@ -1,18 +1,54 @@
 //! Reading one root at one moment.
 
-use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, Seq, limits};
+use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, RootId, Seq, limits};
 use store::{CollectionRow, Epoch, ItemRow, Snapshot, Want};
 
+use crate::access::{Access, Act, FolderRights};
 use crate::{EngineError, Folder, pack};
 
 /// A root at one moment, read by somebody who may.
 pub struct View {
     pub(crate) snapshot: Box<dyn Snapshot>,
+    /// Who visits the mailbox; `None` for its owner, and for sites.
+    visitor: Option<RootId>,
+    /// What that one may do here, once it was asked for.
+    access: Option<Access>,
 }
 
 impl View {
     pub(crate) fn new(snapshot: Box<dyn Snapshot>) -> Self {
-        Self { snapshot }
+        Self { snapshot, visitor: None, access: None }
+    }
+
+    pub(crate) fn of_visitor(snapshot: Box<dyn Snapshot>, account: RootId) -> Self {
+        Self { snapshot, visitor: Some(account), access: None }
+    }
+
+    /// What whoever looks may do here. For a visitor of a mailbox it costs the number of folders, once a view.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn access(&mut self) -> Result<Access, EngineError> {
+        let Some(account) = self.visitor else { return Ok(Access::OWNER) };
+        if let Some(access) = &self.access {
+            return Ok(access.clone());
+        }
+        let access = Access::of_visitor(account, &self.every_folder().await?);
+        self.access = Some(access.clone());
+        Ok(access)
+    }
+
+    /// Checks a right to a folder.
+    ///
+    /// # Errors
+    /// As [`Access::check`]; when the store fails.
+    pub(crate) async fn require(&mut self, folder: CollectionId, needed: FolderRights) -> Result<(), EngineError> {
+        self.access().await?.check(folder, needed)
+    }
+
+    /// Checks that an item may be read, for what lies apart from its row.
+    async fn check_reads(&mut self, id: ItemId) -> Result<(), EngineError> {
+        if self.visitor.is_none() { Ok(()) } else { self.item(id).await.map(drop) }
     }
 
     /// The GUID of the mailbox or site.
@@ -30,6 +66,7 @@ impl View {
     /// # Errors
     /// [`EngineError::NoCollection`] when it is not there.
     pub async fn collection(&mut self, id: CollectionId) -> Result<CollectionRow, EngineError> {
+        self.require(id, FolderRights::NONE).await?;
         self.snapshot.collection(id).await?.ok_or(EngineError::NoCollection(id))
     }
 
@@ -41,12 +78,20 @@ impl View {
         Folder::from_row(self.collection(id).await?)
     }
 
-    /// All folders (or lists) in ascending order of id. Costs their number, at most
+    /// All folders (or lists) that are seen, in ascending order of id. Costs the number of all, at most
     /// [`limits::COLLECTIONS_MAX`].
     ///
     /// # Errors
     /// When the store fails, or there are more.
     pub async fn folders(&mut self) -> Result<Vec<Folder>, EngineError> {
+        let access = self.access().await?;
+        let mut folders = self.every_folder().await?;
+        folders.retain(|folder| access.sees(folder.id()));
+        Ok(folders)
+    }
+
+    /// As [`Self::folders`], with those that are not seen.
+    pub(crate) async fn every_folder(&mut self) -> Result<Vec<Folder>, EngineError> {
         let mut folders = Vec::new();
         let mut after = None;
         loop {
@@ -64,14 +109,22 @@ impl View {
         }
     }
 
-    /// Items by id with their bags: one slot an id, in the order asked.
+    /// Items by id with their bags: one slot an id, in the order asked. One that may not be read is as if it were not
+    /// there.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`EngineError::AccessDenied`] for a visitor without any right; when the store fails.
     pub async fn items(&mut self, ids: &[ItemId]) -> Result<Vec<Option<ItemRow>>, EngineError> {
         let mut rows = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(limits::PAGE_ROWS_MAX) {
             rows.extend(self.snapshot.items(chunk, Want::BAG).await?);
+        }
+        let access = self.access().await?;
+        if access.is_nothing() {
+            return Err(EngineError::AccessDenied);
+        }
+        if access.visitor().is_some() {
+            rows.iter_mut().for_each(|row| *row = row.take().filter(|row| access.shows(Act::Read, row)));
         }
         Ok(rows)
     }
@@ -89,6 +142,7 @@ impl View {
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub async fn heavy(&mut self, id: ItemId) -> Result<Bag, EngineError> {
+        self.check_reads(id).await?;
         pack::heavy(&mut *self.snapshot, id).await
     }
 
@@ -97,6 +151,7 @@ impl View {
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub async fn recipients(&mut self, id: ItemId) -> Result<Vec<Bag>, EngineError> {
+        self.check_reads(id).await?;
         pack::recipients(&mut *self.snapshot, id).await
     }
 
@@ -105,6 +160,7 @@ impl View {
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub async fn attachments(&mut self, id: ItemId) -> Result<Vec<Bag>, EngineError> {
+        self.check_reads(id).await?;
         pack::attachments(&mut *self.snapshot, id).await
     }
 
@@ -114,6 +170,7 @@ impl View {
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub async fn attachment(&mut self, row: &ItemRow, number: u32) -> Result<Option<Attachment>, EngineError> {
+        self.check_reads(row.item).await?;
         pack::attachment_at(&mut *self.snapshot, row.item, number).await
     }
 
@@ -127,6 +184,7 @@ impl View {
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub async fn content(&mut self, row: &ItemRow) -> Result<ItemContent, EngineError> {
+        self.check_reads(row.item).await?;
         pack::unpack(&mut *self.snapshot, row).await
     }
 
@@ -135,6 +193,7 @@ impl View {
     /// # Errors
     /// When the store fails.
     pub async fn mime(&mut self, id: ItemId) -> Result<Option<bytes::Bytes>, EngineError> {
+        self.check_reads(id).await?;
         Ok(self.snapshot.part(id, pack::PART_MIME).await?)
     }
 
@@ -143,6 +202,7 @@ impl View {
     /// # Errors
     /// When the store fails.
     pub async fn part(&mut self, id: ItemId, part: u32) -> Result<Option<bytes::Bytes>, EngineError> {
+        self.check_reads(id).await?;
         Ok(self.snapshot.part(id, part).await?)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use engine::{Folder, View};
+use engine::{EffectiveRights, Folder, View};
 use model::{CollectionId, Guid, PropertyKey, Row, Value, tags};
 use xml::Writer;
 
@@ -28,8 +28,10 @@ pub(crate) struct FolderItem {
     pub(crate) mailbox: Guid,
     /// The folder.
     pub(crate) folder: Folder,
-    /// Folders directly in it.
+    /// Folders directly in it, of those that are seen.
     pub(crate) children: usize,
+    /// What may be done with it.
+    pub(crate) rights: EffectiveRights,
 }
 
 /// One row of the table of folder fields.
@@ -70,7 +72,7 @@ const FIRST: &[FolderField] = &[
 /// From the extended properties on, in schema order.
 #[rustfmt::skip]
 const LAST: &[FolderField] = &[
-    row("folder:EffectiveRights",       None, write_rights,        Version::V2010),
+    row("folder:EffectiveRights",       None, |out, item| permission::write_effective(out, "t:EffectiveRights", item.rights), Version::V2010),
     row("folder:DistinguishedFolderId", None, write_distinguished, Version::V2013),
     row("folder:PermissionSet",         None, |out, item| permission::write(out, &item.folder.bag, FolderShape::class(&item.folder).element == "t:CalendarFolder"), V7),
     row("folder:UnreadCount",           Some((tags::CONTENT_UNREAD_COUNT, Codec::Int)), |out, item| out.display("t:UnreadCount", item.folder.row.unread), V7),
@@ -116,22 +118,6 @@ fn write_parent(out: &mut Writer, item: &FolderItem) {
         let key = id::bare_change_key(class::FOLDER_OBJECT);
         id::write(out, "t:ParentFolderId", &id::folder_id(item.mailbox, parent), Some(&key));
     }
-}
-
-fn write_rights(out: &mut Writer, _: &FolderItem) {
-    out.scope("t:EffectiveRights", |out| {
-        for name in [
-            "t:CreateAssociated",
-            "t:CreateContents",
-            "t:CreateHierarchy",
-            "t:Delete",
-            "t:Modify",
-            "t:Read",
-            "t:ViewPrivateItems",
-        ] {
-            out.element(name, "true");
-        }
-    });
 }
 
 fn write_distinguished(out: &mut Writer, item: &FolderItem) {
@@ -195,7 +181,7 @@ impl Row for FolderItem {
     }
 }
 
-/// All folders of a mailbox with their counts, in the order of their ids. Costs their number.
+/// All folders of a mailbox that are seen, with their counts, in the order of their ids. Costs their number.
 ///
 /// # Errors
 /// When the store fails.
@@ -206,7 +192,12 @@ pub(crate) async fn all(mailbox: Guid, view: &mut View) -> Result<Vec<FolderItem
         *children.entry(parent).or_default() += 1;
     }
     let count = |folder: &Folder| children.get(&folder.id()).copied().unwrap_or_default();
-    Ok(folders.into_iter().map(|folder| FolderItem { mailbox, children: count(&folder), folder }).collect())
+    let access = view.access().await?;
+    let item = |folder: Folder| {
+        let (children, rights) = (count(&folder), access.to_folder(folder.id()));
+        FolderItem { mailbox, folder, children, rights }
+    };
+    Ok(folders.into_iter().map(item).collect())
 }
 
 /// The folder that a request names.

@@ -1,7 +1,7 @@
 //! An item as answers see it: its properties, wherever they lie, and its place.
 
 use bytes::Bytes;
-use engine::{ItemView, View};
+use engine::{Access, EffectiveRights, ItemView, View};
 use model::{Bag, BagRef, CollectionId, Guid, ItemContent, ItemFlags, ItemId, PropertyKey, Seq, Value, tags};
 
 use xml::Writer;
@@ -57,6 +57,8 @@ pub(crate) struct Item<'a> {
     heavy: Bag,
     /// The flags.
     pub(crate) flags: ItemFlags,
+    /// What may be done with it.
+    pub(crate) rights: EffectiveRights,
     /// Where it is; for an item inside another, where that one is.
     pub(crate) place: Place,
     /// Numbers of the attachments it lies in, outermost first; empty for an item of a folder.
@@ -80,6 +82,7 @@ impl<'a> Item<'a> {
             light: view.bag(),
             heavy: Bag::new(),
             flags: row.flags,
+            rights: EffectiveRights::ITEM_OF_OWNER,
             place,
             path: Vec::new(),
             recipients: Vec::new(),
@@ -89,12 +92,19 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The item as somebody sees it: with what that one may do with it.
+    #[must_use]
+    pub(crate) fn seen_by(mut self, access: &Access) -> Self {
+        self.rights = access.to_item(self.place.folder, self.light);
+        self
+    }
+
     /// The item of a row, with what `needs` names.
     ///
     /// # Errors
     /// When the store fails or the bytes are damaged.
     pub(crate) async fn load(mailbox: Guid, view: &mut View, row: ItemView<'a>, needs: Needs) -> Result<Self, Failure> {
-        let mut item = Self::of_row(mailbox, row);
+        let mut item = Self::of_row(mailbox, row).seen_by(&view.access().await?);
         let id = row.row().item;
         if needs.has(Needs::MIME) {
             item.mime = match class::of_item(&item.class()).mime() {
@@ -133,6 +143,7 @@ impl<'a> Item<'a> {
             light: BagRef::EMPTY,
             heavy: content.bag,
             flags: ItemFlags::READ,
+            rights: EffectiveRights::ITEM_OF_OWNER,
             place,
             path,
             recipients: content.recipients,

@@ -137,6 +137,11 @@ impl World {
     pub(crate) fn call_at(&self, version: &str, body: &str) -> Answered {
         self.send(&envelope(&format!("<t:RequestServerVersion Version=\"{version}\"/>"), body))
     }
+
+    /// As [`Self::call`], in the name of an account.
+    pub(crate) fn call_as(&self, caller: &Caller, body: &str) -> Answered {
+        self.send_as(caller, &envelope("<t:RequestServerVersion Version=\"Exchange2016\"/>", body))
+    }
 }
 
 /// An envelope with these header blocks.

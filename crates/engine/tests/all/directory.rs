@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use engine::{
-    Caller, Engine, EngineError, ListSync, ListToken, MailboxName, NewSite, Rights, RowDraft, Settings, Verdict,
+    Caller, DeleteMode, Engine, EngineError, ListSync, ListToken, MailboxName, NewFolder, NewSite, Precondition, Query,
+    Rights, RowDraft, Search, Settings, SyncScope, Verdict,
 };
-use model::{Bag, CollectionId, FixedClock, Guid, RootId, SeededRandom, Time, Value};
+use model::{
+    Bag, CollectionId, FixedClock, Guid, ItemContent, ItemFlags, Predicate, RootId, SeededRandom, Time, Value,
+};
 use store::{
     Store,
     faulty::{CommitFault, Faulty},
@@ -31,13 +34,16 @@ fn accounts() {
     assert_eq!(now(directory.set_password("eve@example.com", "x")), Err(EngineError::NoAccount));
     assert_eq!(now(directory.accounts()).unwrap().len(), 2);
 
-    // The mailbox of another is closed, by address and by GUID; one that is not there is another answer.
+    // That of another opens by address and by GUID, and nothing in it does; one that is not there is another answer.
     let open = |name| now(world.engine.open_mailbox(&world.caller, name)).map(drop);
     now(world.engine.open_mailbox(&bob.caller, MailboxName::Own)).unwrap();
     assert_eq!(open(MailboxName::Address("ADA@example.com")), Ok(()));
     assert_eq!(open(MailboxName::Guid(world.caller.mailbox_guid)), Ok(()));
-    assert_eq!(open(MailboxName::Address("bob@example.com")), Err(EngineError::AccessDenied));
-    assert_eq!(open(MailboxName::Guid(bob.caller.mailbox_guid)), Err(EngineError::AccessDenied));
+    for name in [MailboxName::Address("bob@example.com"), MailboxName::Guid(bob.caller.mailbox_guid)] {
+        let inbox =
+            async { world.engine.open_mailbox(&world.caller, name).await?.begin().await?.distinguished("inbox").await };
+        assert_eq!(now(inbox), Err(EngineError::AccessDenied));
+    }
     assert_eq!(open(MailboxName::Address("eve@example.com")), Err(EngineError::NoMailbox { guid: None }));
     let nobody = Guid([9; 16]);
     assert_eq!(open(MailboxName::Guid(nobody)), Err(EngineError::NoMailbox { guid: Some(nobody) }));
@@ -159,7 +165,7 @@ fn what_everybody_may_do_in_a_site_ends_at_its_lists() {
 }
 
 #[test]
-fn a_handle_of_another_mailbox_cannot_be_had() {
+fn a_handle_of_another_mailbox_opens_nothing() {
     // Whatever the caller says of itself beside its account does not open another's mailbox.
     let world = World::new(1);
     let bob = now(world.engine.directory().add_account(account("bob@example.com"))).unwrap().caller;
@@ -169,12 +175,61 @@ fn a_handle_of_another_mailbox_cannot_be_had() {
         MailboxName::Address("ADA@EXAMPLE.COM"),
         MailboxName::Guid(world.caller.mailbox_guid),
     ];
+    let ada = world.mailbox();
+    let [inbox, drafts] = ["inbox", "drafts"].map(|name| crate::folder_named(&ada, name));
+    let item = now(ada.create_item(inbox, ItemContent::default(), ItemFlags::default())).unwrap();
+    let new = || NewFolder { display_name: "new".into(), ..NewFolder::default() };
+    let made = now(ada.create_folder(inbox, new())).unwrap().id();
+    let before = now(ada.begin()).unwrap().position();
     for name in names {
-        assert_eq!(now(world.engine.open_mailbox(&bob, name)).map(drop), Err(EngineError::AccessDenied), "{name:?}");
+        let other = now(world.engine.open_mailbox(&bob, name)).unwrap();
+        let mut view = now(other.begin()).unwrap();
+        let (id, any) = (item.item, Precondition::Any);
+        let query = Query {
+            predicate: Predicate::True,
+            sort: Vec::new(),
+            offset: 0,
+            limit: 10,
+            scope: SyncScope::NormalAndAssociated,
+        };
+        let tried = [
+            ("folder", now(view.folder(inbox)).map(drop)),
+            ("distinguished", now(view.distinguished("inbox")).map(drop)),
+            ("item", now(view.item(id)).map(drop)),
+            ("heavy", now(view.heavy(id)).map(drop)),
+            ("recipients", now(view.recipients(id)).map(drop)),
+            ("attachments", now(view.attachments(id)).map(drop)),
+            ("attachment", now(view.attachment(&item, 0)).map(drop)),
+            ("content", now(view.content(&item)).map(drop)),
+            ("mime", now(view.mime(id)).map(drop)),
+            ("part", now(view.part(id, 1)).map(drop)),
+            ("find", now(view.find(inbox, &query)).map(drop)),
+            ("sync_items", now(other.sync_items(crate::ask(inbox, None))).map(drop)),
+            ("sync_folders", now(other.sync_folders(None, None)).map(drop)),
+            ("create_item", now(other.create_item(inbox, ItemContent::default(), ItemFlags::default())).map(drop)),
+            ("replace_item", now(other.replace_item(id, any, ItemContent::default(), ItemFlags::default())).map(drop)),
+            ("update_item", now(other.update_item(id, any, &|draft| draft.flags = ItemFlags::READ)).map(drop)),
+            ("set_read", now(other.set_read(id, true)).map(drop)),
+            ("delete_item", now(other.delete_item(id, any, DeleteMode::Hard)).map(drop)),
+            ("move_item", now(other.move_item(id, any, drafts)).map(drop)),
+            ("copy_item", now(other.copy_item(id, drafts)).map(drop)),
+            ("create_folder", now(other.create_folder(inbox, new())).map(drop)),
+            ("update_folder", now(other.update_folder(made, &|_| {})).map(drop)),
+            ("move_folder", now(other.move_folder(made, drafts)).map(drop)),
+            ("copy_folder", now(other.copy_folder(made, drafts)).map(drop)),
+            ("delete_folder", now(other.delete_folder(made, DeleteMode::Hard))),
+            ("empty_folder", now(other.empty_folder(inbox, DeleteMode::Hard, true))),
+        ];
+        for (call, outcome) in tried {
+            assert_eq!(outcome, Err(EngineError::AccessDenied), "{call} {name:?}");
+        }
+        assert_eq!(now(view.folders()), Ok(Vec::new()));
+        let search = Search { bases: vec![inbox], deep: true, predicate: Predicate::True };
+        assert_eq!(now(view.search_counts(&search)), Ok((0, 0)));
     }
+    assert_eq!(now(ada.begin()).unwrap().position(), before);
     // A state of another's mailbox is refused in one's own.
-    let (ada, mine) = (world.mailbox(), now(world.engine.open_mailbox(&bob, MailboxName::Own)).unwrap());
-    let inbox = crate::folder_named(&ada, "inbox");
+    let mine = now(world.engine.open_mailbox(&bob, MailboxName::Own)).unwrap();
     let state = crate::sync(&ada, inbox, None).state;
     let mismatch = Err(EngineError::InvalidState(engine::StateFault::Mismatch));
     assert_eq!(now(mine.sync_items(crate::ask(inbox, Some(&state)))), mismatch);

@@ -6,7 +6,7 @@ use xml::{Node, Writer};
 use super::{Able, Codec, Computed, Field, Needs, Source, V7, V10, V13, body, flag, row, shown, shown_with, stored};
 use crate::item::{ASSOCIATED, INSTANCE_KEY, Item, Place, Rendering};
 use crate::patch::Step;
-use crate::{Failure, ResponseCode, Version, class, id, request};
+use crate::{Failure, ResponseCode, Version, class, id, permission, request};
 
 const SENSITIVITIES: Codec = Codec::NamesOr(&[(0, "Normal"), (1, "Personal"), (2, "Private"), (3, "Confidential")]);
 const IMPORTANCES: Codec = Codec::NamesOr(&[(1, "Normal"), (0, "Low"), (2, "High")]);
@@ -249,15 +249,8 @@ fn write_culture(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &R
     out.element(element, name);
 }
 
-fn write_rights(out: &mut Writer, element: &'static str, _: &Item<'_>, _: &Rendering<'_>) {
-    out.scope(element, |out| {
-        for name in ["t:CreateAssociated", "t:CreateContents", "t:CreateHierarchy"] {
-            out.element(name, "false");
-        }
-        for name in ["t:Delete", "t:Modify", "t:Read", "t:ViewPrivateItems"] {
-            out.element(name, "true");
-        }
-    });
+fn write_rights(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
+    permission::write_effective(out, element, item.rights);
 }
 
 fn write_icon(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {

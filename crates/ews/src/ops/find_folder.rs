@@ -84,7 +84,7 @@ impl FindFolder {
         let guid = mailbox.guid();
         let parent = folder::resolve(view, &parent.target).await?;
         let all = folder::all(guid, view).await?;
-        let mut hits = if self.deep { below(all, parent) } else { children(all, parent) };
+        let mut hits = if self.deep { below(all, &view.below(parent).await?) } else { children(all, parent) };
         if *predicate != Predicate::True {
             // The condition may be about the counts of search folders.
             let counted = FolderShape::counts();
@@ -101,22 +101,8 @@ fn children(all: Vec<FolderItem>, parent: CollectionId) -> Vec<FolderItem> {
     all.into_iter().filter(|item| item.folder.parent() == Some(parent)).collect()
 }
 
-/// All folders under `parent`, in the order of `all`. Folders may have moved under younger ones, so it goes round until
-/// nothing more is found: at most once a level.
-fn below(all: Vec<FolderItem>, parent: CollectionId) -> Vec<FolderItem> {
-    let mut inside = HashSet::from([parent]);
-    loop {
-        let before = inside.len();
-        for item in &all {
-            if item.folder.parent().is_some_and(|parent| inside.contains(&parent)) {
-                inside.insert(item.folder.id());
-            }
-        }
-        if inside.len() == before {
-            break;
-        }
-    }
-    inside.remove(&parent);
+fn below(all: Vec<FolderItem>, inside: &[CollectionId]) -> Vec<FolderItem> {
+    let inside: HashSet<CollectionId> = inside.iter().copied().collect();
     all.into_iter().filter(|item| inside.contains(&item.folder.id())).collect()
 }
 

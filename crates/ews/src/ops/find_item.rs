@@ -243,13 +243,14 @@ async fn find(
     if backwards {
         found.rows.reverse();
     }
+    let access = view.access().await?;
     answer.success(|out| {
         out.start("m:RootFolder");
         page.write(out, start.min(found.total), found.rows.len(), found.total);
         out.scope("t:Items", |out| {
             for row in &found.rows {
                 match ItemView::new(row) {
-                    Ok(view) => writer.write(out, &Item::of_row(guid, view)),
+                    Ok(view) => writer.write(out, &Item::of_row(guid, view).seen_by(&access)),
                     Err(_) => {
                         let place = Place { mailbox: guid, folder: row.collection, item: row.item, seq: row.seq };
                         write_unreadable(out, place);

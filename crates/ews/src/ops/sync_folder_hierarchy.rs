@@ -94,12 +94,14 @@ impl SyncFolderHierarchy {
             search::count(&mut view, shown, &self.shape, &context.header).await?;
             known
         };
+        let access = mailbox.access().await?;
         let item = |mut folder: engine::Folder| {
             let now = known.iter().find(|item| item.folder.id() == folder.id());
             if let Some(now) = now.filter(|_| folder.is_search()) {
                 (folder.row.items, folder.row.unread) = (now.folder.row.items, now.folder.row.unread);
             }
-            FolderItem { mailbox: guid, folder, children: now.map_or(0, |now| now.children) }
+            let rights = access.to_folder(folder.id());
+            FolderItem { mailbox: guid, folder, children: now.map_or(0, |now| now.children), rights }
         };
         let changes = page
             .changes

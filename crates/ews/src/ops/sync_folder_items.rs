@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{EngineError, ItemSyncChange, ItemView, Mailbox, SyncItems, SyncPage, SyncScope};
+use engine::{Access, EngineError, ItemSyncChange, ItemView, Mailbox, SyncItems, SyncPage, SyncScope};
 use model::limits;
 use xml::{Node, Writer};
 
@@ -112,6 +112,7 @@ impl SyncFolderItems {
         };
         let guid = mailbox.guid();
         let place = |item, seq| Place { mailbox: guid, folder, item, seq };
+        let access = mailbox.access().await?;
         let mut writer = ItemWriter::new(&self.shape, Purpose::Sync, &context.header);
         answer.success(|out| {
             out.scope("m:SyncState", |out| out.base64(&page.state));
@@ -119,8 +120,8 @@ impl SyncFolderItems {
             out.scope("m:Changes", |out| {
                 for change in &page.changes {
                     match change {
-                        ItemSyncChange::Create(row) => write_item(out, "t:Create", &mut writer, place(row.item, row.seq), ItemView::new(row)),
-                        ItemSyncChange::Update(row) => write_item(out, "t:Update", &mut writer, place(row.item, row.seq), ItemView::new(row)),
+                        ItemSyncChange::Create(row) => write_item(out, "t:Create", (&mut writer, &access), place(row.item, row.seq), ItemView::new(row)),
+                        ItemSyncChange::Update(row) => write_item(out, "t:Update", (&mut writer, &access), place(row.item, row.seq), ItemView::new(row)),
                         ItemSyncChange::Delete(item) => out.scope("t:Delete", |out| {
                             let id = id::item_id(guid, folder, *item);
                             id::write(out, "t:ItemId", &id, Some(&id::bare_change_key(class::of_item("IPM.Note").object_type)));
@@ -161,12 +162,14 @@ async fn one_by_one(mailbox: &Mailbox, ask: SyncItems<'_>) -> Result<SyncPage, F
 fn write_item(
     out: &mut Writer,
     element: &'static str,
-    writer: &mut ItemWriter<'_>,
+    (writer, access): (&mut ItemWriter<'_>, &Access),
     place: Place,
     view: Result<ItemView<'_>, EngineError>,
 ) {
     out.scope(element, |out| match view {
-        Ok(view) if !view.row().bag.is_empty() => writer.write(out, &Item::of_row(place.mailbox, view)),
+        Ok(view) if !view.row().bag.is_empty() => {
+            writer.write(out, &Item::of_row(place.mailbox, view).seen_by(access));
+        },
         Ok(_) | Err(_) => write_unreadable(out, place),
     });
 }

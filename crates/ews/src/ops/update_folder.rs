@@ -1,12 +1,13 @@
 //! `UpdateFolder`, MS-OXWSFOLD 3.1.4.8.
 
-use engine::Folder;
+use engine::{Folder, PERMISSIONS};
 use model::{Bag, Guid, PropertyKey, Value, tags};
 use xml::Node;
 
 use super::{Operation, create_folder};
 use crate::id::FolderRef;
 use crate::path::Path;
+use crate::permission::{self, PERMISSION_SET};
 use crate::search::{self, SEARCH_PARAMETERS};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
 
@@ -98,7 +99,7 @@ fn read_update(node: Node<'_>) -> Result<Result<Update, Failure>, Fault> {
 /// Changes one folder. Its change key is not compared: counts move it, and updates are of single properties.
 async fn update(context: &Context<'_>, change: Change) -> Result<(Guid, Folder), Failure> {
     let (mailbox, id) = folder::open(context, &change.folder?).await?;
-    let updates = change.updates?;
+    let mut updates = change.updates?;
     if updates.iter().any(|(key, _)| *key == SEARCH_PARAMETERS) {
         let mut view = mailbox.begin().await?;
         if !view.folder(id).await?.is_search() {
@@ -112,6 +113,14 @@ async fn update(context: &Context<'_>, change: Change) -> Result<(Guid, Folder),
         let element = |name: &str| class::of_folder(name, folder.is_search()).element;
         if element(new) != element(folder.class()) {
             return Err(ResponseCode::ErrorObjectTypeChanged.into());
+        }
+    }
+    for (key, value) in updates.iter_mut().filter(|(key, _)| *key == PERMISSION_SET) {
+        let folder = mailbox.begin().await?.folder(id).await?;
+        let calendar = class::of_folder(folder.class(), folder.is_search()).element == "t:CalendarFolder";
+        *key = PERMISSIONS;
+        if let Some(Value::Text(markup)) = value.take() {
+            *value = Some(permission::settle(context.engine(), &markup, Some(calendar)).await?);
         }
     }
     let apply = |bag: &mut Bag| updates.iter().for_each(|(key, value)| bag.put(key.clone(), value.clone()));
