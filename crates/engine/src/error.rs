@@ -76,6 +76,9 @@ pub enum StateFault {
     /// Issued by a later state of a store that has been put back from a copy.
     #[error("from a lost timeline")]
     LostTimeline,
+    /// The list was deleted and came back since.
+    #[error("from before the list was restored")]
+    Restored,
 }
 
 impl EngineError {

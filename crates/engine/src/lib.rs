@@ -18,10 +18,12 @@ mod mailbox;
 mod opened;
 mod pack;
 mod query;
+mod recycle_bin;
 mod retention;
 mod row;
 mod row_attachment;
 mod row_key;
+mod row_removal;
 mod search;
 mod site;
 mod sync;
@@ -48,12 +50,14 @@ pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};
 pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
 pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
 pub use query::{Found, Query};
+pub use recycle_bin::Recycled;
 pub use row::RowDraft;
 pub use row_attachment::{AttachmentExpected, RowAttachment};
 pub use row_key::{
     key_is_exact, key_of_nothing, key_of_number, key_of_other, key_of_text, key_of_time, keys_of_numbers,
     keys_of_texts, row_key,
 };
+pub use row_removal::{Along, Removal};
 pub use search::{SEARCHED_FOLDERS_MAX, Search};
 pub use site::{ListCollection, Site, list_keys};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
@@ -65,13 +69,19 @@ pub use view::View;
 pub struct Settings {
     /// Seconds for which tombstones are kept. An older token is refused.
     pub retention_seconds: i64,
+    /// Seconds for which the recycle bins of sites keep what was deleted; 0 for no bins: everything goes for good.
+    pub recycle_bin_seconds: i64,
     /// Changed rows in one answer to a list token.
     pub list_changes_max: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { retention_seconds: limits::RETENTION_SECONDS_DEFAULT, list_changes_max: limits::LIST_CHANGES_MAX }
+        Self {
+            retention_seconds: limits::RETENTION_SECONDS_DEFAULT,
+            recycle_bin_seconds: limits::RECYCLE_BIN_SECONDS_DEFAULT,
+            list_changes_max: limits::LIST_CHANGES_MAX,
+        }
     }
 }
 

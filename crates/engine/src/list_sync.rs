@@ -9,6 +9,7 @@ use bytes::Bytes;
 use model::{BagRef, CollectionId, Guid, ItemId, Seq, Time, limits};
 use store::{ChangeRow, CollectionRow, Epoch, ItemRow, RootRow, Snapshot, Tombstone, TombstoneKind, Want};
 
+use crate::recycle_bin::restored_at;
 use crate::site::list_keys;
 use crate::{EngineError, ListCollection, Site, StateFault, token::ListToken};
 
@@ -74,7 +75,7 @@ impl Site {
     ///
     /// # Errors
     /// [`EngineError::NoCollection`]; [`EngineError::InvalidState`] with [`StateFault::Mismatch`] for another list's
-    /// token, [`StateFault::Expired`], [`StateFault::LostTimeline`]; when the store fails.
+    /// token, [`StateFault::Expired`], [`StateFault::LostTimeline`], [`StateFault::Restored`]; when the store fails.
     pub async fn sync_list(&self, ask: ListSync<'_>) -> Result<ListSyncPage, EngineError> {
         let mut view = self.begin().await?;
         let list = view.list(ask.list).await?;
@@ -82,6 +83,9 @@ impl Site {
         let retention_seconds = self.engine().settings().retention_seconds;
         // A clock that was put back must not make tokens that look older than the start that issues them.
         let (since, started) = position_of(&mut *view.snapshot, &list, ask.token, now, retention_seconds).await?;
+        if restored_at(&list).is_some_and(|restored| since <= restored) {
+            return Err(EngineError::InvalidState(StateFault::Restored));
+        }
         let mut walk = Walk { ask: &ask, since, rows: Vec::new(), changes: Vec::new(), marks: Vec::new() };
         let end = walk.page(&mut *view.snapshot).await?;
         let (rows, changes) = walk.settle(&mut *view.snapshot).await?;

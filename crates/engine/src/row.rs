@@ -10,6 +10,7 @@ use store::{
 use crate::list_keys::{
     self, ROW_AUTHOR, ROW_CLIENT_ID, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_PATH, ROW_UNIQUE_ID, ROW_VERSION,
 };
+use crate::recycle_bin::RECYCLED_BYTES_MAX;
 use crate::row_attachment::ROW_ATTACHMENTS;
 use crate::{EngineError, Rights, Site, View};
 
@@ -201,46 +202,6 @@ impl Site {
         Err(EngineError::Contended)
     }
 
-    /// Deletes a row; a folder with everything below it.
-    ///
-    /// # Errors
-    /// [`EngineError::NoItem`], [`EngineError::Stale`]; [`EngineError::TooLarge`] for a folder with more rows than a
-    /// commit takes; when the store fails.
-    pub async fn delete_row(&self, id: ItemId, expected: Option<i32>) -> Result<(), EngineError> {
-        self.check(Rights::Contribute)?;
-        for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
-            let row = view.item(id).await?;
-            let bag = Bag::decode(&row.bag)?;
-            check_version(&row, &bag, expected)?;
-            let mut rows = vec![(row.clone(), bag.clone())];
-            let mut commit = Commit::new(self.root(), self.engine().now());
-            if row.flags.has(ItemFlags::FOLDER) {
-                commit.guards.push(list_stays(&mut view, row.collection).await?);
-                rows.extend(rows_below(&mut view, row.collection, bag.text(&ROW_PATH).unwrap_or_default()).await?);
-            }
-            // A row takes its path and its keys along.
-            if rows.len() > limits::COMMIT_WRITES_MAX / 3 {
-                return Err(EngineError::TooLarge("folder"));
-            }
-            drop(view);
-            for (row, bag) in &rows {
-                commit.guards.push(Guard::ItemAt(row.item, row.seq));
-                if let Some(path) = bag.text(&ROW_PATH) {
-                    let name = path.to_lowercase().into_bytes().into();
-                    commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
-                }
-                commit.writes.push(Write::DeleteItem { item: row.item, note: note(bag) });
-            }
-            match self.commit_rows(commit).await {
-                Ok(_) => return Ok(()),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Err(EngineError::Contended)
-    }
-
     /// Moves a file to another list of the site, where it is a new row; its unique id and history stay.
     ///
     /// # Errors
@@ -312,7 +273,7 @@ async fn folder_stays(view: &mut View, list: CollectionId, path: &str) -> Result
 }
 
 /// That nothing comes into a list, or goes, while what lies below one of its folders is gathered.
-async fn list_stays(view: &mut View, list: CollectionId) -> Result<Guard, EngineError> {
+pub(crate) async fn list_stays(view: &mut View, list: CollectionId) -> Result<Guard, EngineError> {
     Ok(Guard::CollectionItemsAt(list, view.collection(list).await?.items_seq))
 }
 
@@ -332,14 +293,14 @@ fn taken_or_gone(guard: Option<&Guard>) -> Option<EngineError> {
 }
 
 /// What a tombstone or mark of a row says: an encoded bag with its UniqueId.
-fn note(bag: &Bag) -> Bytes {
+pub(crate) fn note(bag: &Bag) -> Bytes {
     let mut kept = Bag::new();
     kept.put(ROW_UNIQUE_ID, bag.get(&ROW_UNIQUE_ID).cloned());
     kept.put(ROW_CLIENT_ID, bag.get(&ROW_CLIENT_ID).cloned());
     kept.to_bytes()
 }
 
-fn check_version(row: &ItemRow, bag: &Bag, expected: Option<i32>) -> Result<i32, EngineError> {
+pub(crate) fn check_version(row: &ItemRow, bag: &Bag, expected: Option<i32>) -> Result<i32, EngineError> {
     let version = bag.get(&ROW_VERSION).and_then(Value::as_i64).unwrap_or_default() as i32;
     match expected {
         Some(expected) if expected != version => {
@@ -349,9 +310,9 @@ fn check_version(row: &ItemRow, bag: &Bag, expected: Option<i32>) -> Result<i32,
     }
 }
 
-fn checked_bag(bag: &Bag) -> Result<Bytes, EngineError> {
+pub(crate) fn checked_bag(bag: &Bag) -> Result<Bytes, EngineError> {
     let bytes = bag.to_bytes();
-    if bytes.len() > limits::BAG_BYTES_MAX { Err(EngineError::TooLarge("row")) } else { Ok(bytes) }
+    if bytes.len() > limits::BAG_BYTES_MAX - RECYCLED_BYTES_MAX { Err(EngineError::TooLarge("row")) } else { Ok(bytes) }
 }
 
 fn file_part(file: Option<Bytes>) -> Result<Option<PartData>, EngineError> {
@@ -365,13 +326,24 @@ fn file_part(file: Option<Bytes>) -> Result<Option<PartData>, EngineError> {
 /// Rows whose path lies below a folder. Reads the list once.
 async fn rows_below(view: &mut View, list: CollectionId, folder: &str) -> Result<Vec<(ItemRow, Bag)>, EngineError> {
     let prefix = format!("{}/", folder.to_lowercase());
+    let is_below =
+        |_: &ItemRow, bag: &Bag| bag.text(&ROW_PATH).is_some_and(|path| path.to_lowercase().starts_with(&prefix));
+    rows_where(view, list, &is_below).await
+}
+
+/// Rows that a condition takes. Reads the list once.
+pub(crate) async fn rows_where(
+    view: &mut View,
+    list: CollectionId,
+    takes: &(dyn Fn(&ItemRow, &Bag) -> bool + Sync),
+) -> Result<Vec<(ItemRow, Bag)>, EngineError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = view.rows(list, after, limits::PAGE_ROWS_MAX).await?;
         after = page.rows.last().map(|row| row.item);
         for row in page.rows {
             let bag = Bag::decode(&row.bag)?;
-            if bag.text(&ROW_PATH).is_some_and(|path| path.to_lowercase().starts_with(&prefix)) {
+            if takes(&row, &bag) {
                 found.push((row, bag));
             }
         }

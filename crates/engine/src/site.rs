@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::{Bag, CollectionId, Guid, ItemFlags, ItemId, RootId, Value, limits};
 use store::{CollectionRow, Commit, Guard, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
 
+use crate::recycle_bin::LIST_RECYCLED;
 use crate::{Caller, Engine, EngineError, Rights, SiteEntry, View, list_index};
 
 /// Keys that the domain keeps in the bags of lists and rows, and part numbers of rows.
@@ -58,6 +59,8 @@ pub mod list_keys {
         ROW_EDITOR = "Editor",
         /// Of a file or folder: its path inside the list, Text, without a slash at either end: `a/b.txt`.
         ROW_PATH = "#Path",
+        /// Of an item that has no path: the folder it lies in, Text, a path inside the list. Without it: the root folder.
+        ROW_FOLDER = "#Directory",
         /// Of a row: the property `vti_clientid` that a client gave it, Text.
         ROW_CLIENT_ID = "MetaInfo_vti_clientid",
         /// Of a row of the user list: the login name, Text.
@@ -75,8 +78,8 @@ use list_keys::{
     ROW_AUTHOR, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_UNIQUE_ID, ROW_VERSION, TEMPLATE_USERS, USER_LOGIN,
 };
 
-const SCOPE_TITLES: u64 = 1;
-const SCOPE_GUIDS: u64 = 2;
+pub(crate) const SCOPE_TITLES: u64 = 1;
+pub(crate) const SCOPE_GUIDS: u64 = 2;
 const SCOPE_USERS: u64 = 3;
 
 /// The lists a new site starts with: title, template, folder.
@@ -108,8 +111,13 @@ pub struct ListCollection {
 }
 
 impl ListCollection {
-    fn from_row(row: CollectionRow) -> Result<Self, EngineError> {
+    pub(crate) fn from_row(row: CollectionRow) -> Result<Self, EngineError> {
         Ok(Self { bag: Bag::decode(&row.bag)?, row })
+    }
+
+    /// Whether clients see it: it is not in the recycle bin, nor the bin itself.
+    fn is_listed(&self) -> bool {
+        self.bag.get(&LIST_GUID).is_some() && self.bag.get(&LIST_RECYCLED).is_none()
     }
 
     /// Its id.
@@ -147,9 +155,10 @@ impl View {
     /// A list by id.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`] when it is not there.
+    /// [`EngineError::NoCollection`] when it is not there, or in the recycle bin.
     pub async fn list(&mut self, id: CollectionId) -> Result<ListCollection, EngineError> {
-        ListCollection::from_row(self.collection(id).await?)
+        let list = ListCollection::from_row(self.collection(id).await?)?;
+        if list.is_listed() { Ok(list) } else { Err(EngineError::NoCollection(id)) }
     }
 
     /// All lists of the site, in the order of their making.
@@ -158,7 +167,8 @@ impl View {
     /// When the store fails.
     pub async fn lists(&mut self) -> Result<Vec<ListCollection>, EngineError> {
         let folders = self.folders().await?;
-        Ok(folders.into_iter().map(|folder| ListCollection { row: folder.row, bag: folder.bag }).collect())
+        let lists = folders.into_iter().map(|folder| ListCollection { row: folder.row, bag: folder.bag });
+        Ok(lists.filter(ListCollection::is_listed).collect())
     }
 
     /// The list with this GUID.
@@ -343,7 +353,7 @@ impl Site {
         Err(EngineError::Contended)
     }
 
-    /// Deletes a list with its rows.
+    /// Deletes a list with its rows, for good.
     ///
     /// # Errors
     /// [`EngineError::NoCollection`], [`EngineError::AccessDenied`]; when the store fails.

@@ -37,7 +37,7 @@ pub const KEY_VALUE_BYTES_MAX: usize = 1_024;
 /// Keys that one write puts or drops.
 pub const KEYS_OF_WRITE_MAX: usize = 64;
 /// Writes in one commit.
-pub const COMMIT_WRITES_MAX: usize = 2_000;
+pub const COMMIT_WRITES_MAX: usize = 4_000;
 /// Characters of a folder or list name.
 pub const NAME_CHARS_MAX: usize = 255;
 /// Conditions in a restriction or a CAML query.
@@ -46,3 +46,7 @@ pub const PREDICATE_NODES_MAX: usize = 1_000;
 pub const CONFLICT_RETRIES_MAX: usize = 16;
 /// Seconds for which tombstones are kept by default: 60 days.
 pub const RETENTION_SECONDS_DEFAULT: i64 = 60 * 86_400;
+/// Seconds for which recycle bins keep what was deleted by default: 30 days.
+pub const RECYCLE_BIN_SECONDS_DEFAULT: i64 = 30 * 86_400;
+/// Entries of a recycle bin that are shown; of more the latest.
+pub const RECYCLE_BIN_ENTRIES_MAX: usize = 20_000;

@@ -116,6 +116,9 @@ settings! {
     listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), "address:port", None;
     /// How long deletions are remembered. A client whose token is older starts anew.
     retention_days: u64 = 60, "days", Some(1..=3_650);
+    /// How long the recycle bins of sites keep what was deleted, so that it can be restored. 0 for no recycle bins: what
+    /// is deleted is gone.
+    recycle_bin_days: u64 = 30, "days", Some(0..=3_650);
     /// How often deletions that are past the retention are removed.
     trim_interval_seconds: u64 = 3_600, "seconds", Some(10..=604_800);
     /// Changed rows in one answer of GetListItemChangesSinceToken to a token; the rest follows in further answers.
@@ -217,6 +220,7 @@ impl Config {
     pub fn engine(&self) -> engine::Settings {
         engine::Settings {
             retention_seconds: i64::try_from(self.retention_days * 86_400).unwrap_or(i64::MAX),
+            recycle_bin_seconds: i64::try_from(self.recycle_bin_days * 86_400).unwrap_or(i64::MAX),
             list_changes_max: u32::try_from(self.list_changes_max).unwrap_or(u32::MAX),
         }
     }

@@ -3,10 +3,7 @@
 use engine::{EngineError, View};
 use model::{Bag, ItemId, PropertyKey, Random, Time, Value, limits};
 
-use crate::{
-    rows::{Item, Row},
-    schema::List,
-};
+use crate::schema::List;
 
 /// The template of calendars.
 pub(crate) const TEMPLATE: i32 = 106;
@@ -61,30 +58,40 @@ pub(crate) fn ends_exceptions(changed: &PropertyKey) -> bool {
     ["EndDate", "EventDate", "RecurrenceData", "UID", "XMLTZone"].iter().any(|name| *changed == key(name))
 }
 
+/// Whether an item is the master of a series; false where there is none.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn is_series(view: &mut View, list: &List, number: u32) -> Result<bool, EngineError> {
+    let found = view.items(&[ItemId::in_list(list.id(), number)]).await?.pop().flatten();
+    let Some(row) = found else { return Ok(false) };
+    Ok(Bag::decode(&row.bag)?.get(&key("EventType")).and_then(Value::as_i64) == Some(1))
+}
+
+/// Whether an item is an exception of the series with this number.
+pub(crate) fn is_exception_of(bag: &Bag, number: u32) -> bool {
+    bag.get(&key("MasterSeriesItemID")).and_then(Value::as_i64) == Some(i64::from(number))
+}
+
 /// The exceptions of a series, none for an item that is none. Reads the list once for a series.
 ///
 /// # Errors
 /// When the store fails.
 pub(crate) async fn exceptions(view: &mut View, list: &List, number: u32) -> Result<Vec<ItemId>, EngineError> {
-    let id = ItemId::in_list(list.id(), number);
-    let Some(master) = view.items(&[id]).await?.pop().flatten().map(Item::from) else { return Ok(Vec::new()) };
-    let value = |item: &Item, name: &'static str| -> Result<i64, EngineError> {
-        Ok(Row::new(list, item)?.stored(name).as_ref().and_then(Value::as_i64).unwrap_or(0))
-    };
-    if value(&master, "EventType")? != 1 {
+    if !is_series(view, list, number).await? {
         return Ok(Vec::new());
     }
+    let id = ItemId::in_list(list.id(), number);
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = view.rows(list.id(), after, limits::PAGE_ROWS_MAX).await?;
         after = page.rows.last().map(|row| row.item);
-        let more = page.more;
-        for item in page.rows.into_iter().map(Item::from) {
-            if value(&item, "MasterSeriesItemID")? == i64::from(number) && item.id != id {
-                found.push(item.id);
+        for row in &page.rows {
+            if row.item != id && is_exception_of(&Bag::decode(&row.bag)?, number) {
+                found.push(row.item);
             }
         }
-        if !more {
+        if !page.more {
             return Ok(found);
         }
     }

@@ -1,6 +1,6 @@
 //! What changed in a list since a token: the one implementation, for SOAP and REST. \[MS-LISTSWS 3.1.4.22\]
 
-use engine::{EngineError, ItemView, ListChange, ListSync, ListToken, Verdict, View};
+use engine::{EngineError, ItemView, ListChange, ListSync, ListToken, StateFault, Verdict, View};
 use model::{ItemId, Seq, limits};
 use store::{ItemRow, TombstoneKind};
 use xml::{Node, Writer};
@@ -82,8 +82,8 @@ struct Answer {
     token: Option<ListToken>,
     more: bool,
     schema: bool,
-    /// No row; the client starts anew.
-    invalid: bool,
+    /// No row: the client starts anew, for this kind of change.
+    anew: Option<&'static str>,
     changes: Vec<ListChange>,
     listing: Listing,
 }
@@ -136,7 +136,7 @@ pub(crate) async fn begin_changes(
         }
         None => enumerate(context, &mut view, &list, ask, &filter, &order, limit, &moment).await?,
     };
-    if ask.token.is_some() && !answer.invalid {
+    if ask.token.is_some() && answer.anew.is_none() {
         // What stands beside the changes must not be older than they are: a definition or a row from before would be
         // taken for the present one.
         view = context.view().await?;
@@ -179,9 +179,9 @@ pub(crate) async fn begin_changes(
     if answer.schema {
         write_list(writer, &list, Detail::Full, None);
     }
-    if answer.invalid {
+    if let Some(kind) = answer.anew {
         writer.start("Id");
-        writer.attribute("ChangeType", "InvalidToken");
+        writer.attribute("ChangeType", kind);
         writer.end();
     }
     for change in &answer.changes {
@@ -286,9 +286,14 @@ async fn since_token(
             listing: Listing { items: page.rows.into_iter().map(Item::from).collect(), ..Listing::default() },
             ..Answer::default()
         }),
-        Err(EngineError::InvalidState(_)) => Ok(Answer {
+        Err(EngineError::InvalidState(fault)) => Ok(Answer {
             token: Some(context.site.list_token(list.guid(), view.position())),
-            invalid: true,
+            anew: Some(match fault {
+                StateFault::Restored => "Restore",
+                StateFault::Corrupt | StateFault::Mismatch | StateFault::Expired | StateFault::LostTimeline => {
+                    "InvalidToken"
+                }
+            }),
             ..Answer::default()
         }),
         Err(other) => Err(other.into()),
@@ -309,14 +314,14 @@ async fn drain(
         let Some(token) = answer.token.clone().filter(|_| answer.more) else { return Ok(answer) };
         let rows = Some(limits::PAGE_ROWS_MAX);
         let next = since_token(context, view, list, &token.to_string(), filter, rows, moment).await?;
-        if next.invalid {
+        if next.anew.is_some() {
             return Ok(next);
         }
         answer.changes.extend(next.changes);
         (answer.token, answer.more) = (next.token, next.more);
     }
     let token = context.site.list_token(list.guid(), view.position());
-    Ok(Answer { token: Some(token), invalid: true, ..Answer::default() })
+    Ok(Answer { token: Some(token), anew: Some("InvalidToken"), ..Answer::default() })
 }
 
 /// Adds rows that the client wants whether they changed or not; they count for nothing.

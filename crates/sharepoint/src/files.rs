@@ -1,7 +1,7 @@
-//! The files of libraries by their URL: GET, HEAD, PUT, DELETE and MOVE.
+//! The files of libraries by their URL: GET, HEAD, PUT, DELETE and MOVE. What is deleted goes to the recycle bin.
 
 use bytes::Bytes;
-use engine::{EngineError, RowDraft, View, list_keys};
+use engine::{EngineError, Removal, RowDraft, View, list_keys};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use model::{Civil, ItemFlags, PropertyKey, Time, Value};
 use store::StoreError;
@@ -123,8 +123,10 @@ async fn respond(
         }
         Method::DELETE => {
             let item = row.ok_or_else(missing)?;
-            check_match(&list, &parts.headers, Some(&item))?;
-            context.site.delete_row(item.id, None).await.map_err(failed)?;
+            let version = check_match(&list, &parts.headers, Some(&item))?;
+            drop(view);
+            let removed = update::remove(&context, &list, item.id.number(), version, Removal::Recycle).await;
+            removed.map_err(failed)?;
             Ok(answer(StatusCode::NO_CONTENT, "text/plain; charset=utf-8", Bytes::new()))
         }
         method if method.as_str() == "MOVE" => {

@@ -16,6 +16,7 @@ mod list_fields;
 mod lists;
 mod options;
 mod path;
+mod recycle_bin;
 mod reply;
 mod route;
 mod since_token;

@@ -22,8 +22,6 @@ use crate::{
 
 /// Prefix of the keys under which the entries of a row's property bag are kept.
 pub(crate) const META_INFO_PREFIX: &str = "MetaInfo_";
-/// Key of the folder (a path inside the list) of an item that has no path of its own.
-pub(crate) const ITEM_FOLDER: &str = "#Directory";
 /// Namespace of `z:row`.
 pub(crate) const ROW_NAMESPACE: &str = "#RowsetSchema";
 
@@ -108,7 +106,7 @@ impl<'a> Row<'a> {
         match self.stored_text(&list_keys::ROW_PATH) {
             Some(path) => path.to_owned(),
             None => {
-                let folder = self.stored_text(&PropertyKey::Field(Cow::Borrowed(ITEM_FOLDER))).unwrap_or_default();
+                let folder = self.stored_text(&list_keys::ROW_FOLDER).unwrap_or_default();
                 paths::join(folder, &format!("{}_.000", self.number()))
             }
         }

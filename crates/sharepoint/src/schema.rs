@@ -36,6 +36,8 @@ pub(crate) struct List {
     pub(crate) rights_mask: u64,
     /// The id of the caller.
     pub(crate) user_id: u32,
+    /// Whether what is deleted goes to a recycle bin.
+    pub(crate) recycle_bin: bool,
 }
 
 impl List {
@@ -49,6 +51,7 @@ impl List {
             site.entry().guid,
             rights_mask(site.rights()),
             site.user_id(),
+            site.has_recycle_bin(),
         )
     }
 
@@ -61,6 +64,7 @@ impl List {
             self.scope_id,
             self.rights_mask,
             self.user_id,
+            self.recycle_bin,
         )
     }
 
@@ -71,6 +75,7 @@ impl List {
         scope_id: Guid,
         rights_mask: u64,
         user_id: u32,
+        recycle_bin: bool,
     ) -> Self {
         let template = Template::by_id(collection.template()).unwrap_or(crate::fields::CUSTOM_LIST);
         let mut fields = template.list_fields();
@@ -88,7 +93,18 @@ impl List {
             }
         }
         let root_folder = paths::join(&site_folder, collection.folder());
-        Self { collection, template, fields, root_folder, site_folder, host_url, scope_id, rights_mask, user_id }
+        Self {
+            collection,
+            template,
+            fields,
+            root_folder,
+            site_folder,
+            host_url,
+            scope_id,
+            rights_mask,
+            user_id,
+            recycle_bin,
+        }
     }
 
     /// Its id in the domain.
@@ -295,13 +311,13 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
             write_field(writer, field, Some(list));
         }
         writer.end();
-        write_settings(writer, &site);
+        write_settings(writer, &site, list.recycle_bin);
     }
     writer.end();
 }
 
 /// The settings of the site: everything is in UTC.
-fn write_settings(writer: &mut Writer, site: &str) {
+fn write_settings(writer: &mut Writer, site: &str, recycle_bin: bool) {
     writer.start("RegionalSettings");
     for (name, value) in [
         ("Language", "1033"),
@@ -318,7 +334,7 @@ fn write_settings(writer: &mut Writer, site: &str) {
     writer.end();
     writer.start("ServerSettings");
     writer.element("ServerVersion", SERVER_VERSION);
-    writer.element("RecycleBinEnabled", "False");
+    writer.element("RecycleBinEnabled", if recycle_bin { "True" } else { "False" });
     writer.element("ServerRelativeUrl", site);
     writer.end();
 }

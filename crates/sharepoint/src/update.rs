@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use engine::{EngineError, View};
-use model::{Bag, ItemFlags, ItemId, PropertyKey, Value, limits};
+use engine::{Along, EngineError, Removal, View, list_keys};
+use model::{Bag, Guid, ItemFlags, ItemId, PropertyKey, Value, limits};
+use store::ItemRow;
 use xml::encode_name;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     fields::{Field, is_name},
     names::Names,
     paths,
-    rows::{ITEM_FOLDER, Item, META_INFO_PREFIX, Row},
+    rows::{Item, META_INFO_PREFIX, Row},
     schema::List,
     value::{self, Reading},
 };
@@ -167,7 +168,7 @@ pub(crate) async fn create(
     } else if list.template.is_library() {
         return Err(Failure::bad_value("Files are added to a document library by uploading them."));
     } else if !folder.is_empty() {
-        draft.bag.set(PropertyKey::field(ITEM_FOLDER), Value::text(folder));
+        draft.bag.set(list_keys::ROW_FOLDER, Value::text(folder));
     }
     if list.template.id == calendar::TEMPLATE && !edit.folder {
         calendar::complete(&mut draft.bag, context.adapter.engine.random());
@@ -212,11 +213,10 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     let row = Item::from(row);
     if let Some(old) = folder {
         let path = Row::new(list, &row)?.path();
-        for (id, directory) in items_inside(&mut context.view().await?, list, &old.path).await? {
-            let rest = paths::below(&directory, &old.path).unwrap_or_default();
+        for (id, directory) in items_inside(&mut context.view().await?, list, &old).await? {
+            let rest = paths::below(&directory, &old).unwrap_or_default();
             let directory = Value::text(paths::join(&path, rest));
-            let change =
-                |draft: &mut engine::RowDraft| draft.bag.set(PropertyKey::field(ITEM_FOLDER), directory.clone());
+            let change = |draft: &mut engine::RowDraft| draft.bag.set(list_keys::ROW_FOLDER, directory.clone());
             match context.site.update_row(id, None, &change).await {
                 Ok(_) | Err(EngineError::NoItem(_)) => {}
                 Err(other) => return Err(other.into()),
@@ -226,22 +226,15 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     Ok(row)
 }
 
-/// The folder of a list that holds items without paths of their own, if this row is one: the engine knows nothing of
-/// what is inside.
-async fn item_folder(context: &Context<'_>, list: &List, number: u32) -> Result<Option<ItemFolder>, Failure> {
+/// The path of a folder of a list that holds items without paths of their own, if this row is one: the engine does not
+/// rename what is inside.
+async fn item_folder(context: &Context<'_>, list: &List, number: u32) -> Result<Option<String>, Failure> {
     if list.template.is_library() {
         return Ok(None);
     }
     let found = context.view().await?.items(&[ItemId::in_list(list.id(), number)]).await?.pop().flatten();
     let Some(item) = found.map(Item::from).filter(|item| item.flags.has(ItemFlags::FOLDER)) else { return Ok(None) };
-    let path = Row::new(list, &item)?.path();
-    Ok(Some(ItemFolder { item, path }))
-}
-
-/// A folder of items.
-struct ItemFolder {
-    item: Item,
-    path: String,
+    Ok(Some(Row::new(list, &item)?.path()))
 }
 
 /// The items in a folder of a list and below, each with its folder. Reads the list once.
@@ -264,32 +257,25 @@ async fn items_inside(view: &mut View, list: &List, folder: &str) -> Result<Vec<
     }
 }
 
-/// Deletes a row; a folder with what lies in it, a series with its exceptions.
+/// Deletes a row; a folder with what lies in it, a series with its exceptions. Returns the entry of the recycle bin that
+/// holds them, where they went there.
 ///
 /// # Errors
-/// [`Failure`]; nothing was written, save that what goes along (exceptions, items of a folder) may be gone in part.
+/// [`Failure`]; nothing was written.
 pub(crate) async fn remove(
     context: &Context<'_>,
     list: &List,
     number: u32,
     version: Option<i32>,
-) -> Result<(), Failure> {
+    how: Removal,
+) -> Result<Option<Guid>, Failure> {
     check_writable(list)?;
-    let exceptions = match list.template.id {
-        calendar::TEMPLATE => calendar::exceptions(&mut context.view().await?, list, number).await?,
-        _ => Vec::new(),
-    };
-    if let Some(folder) = item_folder(context, list, number).await? {
-        let row = Row::new(list, &folder.item)?;
-        if version.is_some_and(|version| version != row.version()) {
-            return Err(EngineError::Stale { item: folder.item.id, current: folder.item.seq }.into());
-        }
-        let inside = items_inside(&mut context.view().await?, list, &folder.path).await?;
-        let inside: Vec<ItemId> = inside.into_iter().map(|(id, _)| id).collect();
-        delete_all(context, &inside).await?;
-    }
-    context.site.delete_row(ItemId::in_list(list.id(), number), version).await?;
-    delete_all(context, &exceptions).await
+    let id = ItemId::in_list(list.id(), number);
+    let series =
+        list.template.id == calendar::TEMPLATE && calendar::is_series(&mut context.view().await?, list, number).await?;
+    let exception = |_: &ItemRow, bag: &Bag| calendar::is_exception_of(bag, number);
+    let along: Option<&Along<'_>> = if series { Some(&exception) } else { None };
+    Ok(context.site.remove_row(id, version, how, along).await?)
 }
 
 /// Deletes rows that may be gone already.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use model::Time;
 use testkit::{
     chance::Chance,
     lists::{ListAsk, Lists, Row, method, number, with_position},
@@ -61,6 +62,14 @@ impl Writer {
                     assert_eq!(outcome.code, "0x00000000");
                 }
             }
+            8 if self.chance.one_in(2) => {
+                // A row comes back from the recycle bin under its number.
+                let entries = bin(&self.lists, &format!("sites/team/Lists/{}", self.list));
+                if let Some((entry, name, _)) = self.chance.pick(&entries) {
+                    assert_eq!(restore(&self.lists, entry), 200, "{name}");
+                    self.here.push(name.trim_end_matches("_.000").parse().unwrap());
+                }
+            }
             _ => {
                 if !self.here.is_empty() {
                     let row = self.here.swap_remove(self.chance.below(self.here.len()));
@@ -70,6 +79,20 @@ impl Writer {
             }
         }
     }
+}
+
+/// What lies in the recycle bin and was in this folder: id, name and type.
+fn bin(lists: &Lists, folder: &str) -> Vec<(String, String, i64)> {
+    let answer = lists.rest("GET", "web/recyclebin", &[], "");
+    let json: serde_json::Value = serde_json::from_str(answer.text()).unwrap();
+    let entries = json["value"].as_array().unwrap().iter();
+    let text = |json: &serde_json::Value| json.as_str().unwrap().to_owned();
+    let own = entries.filter(|entry| entry["DirName"].as_str().unwrap().starts_with(folder));
+    own.map(|entry| (text(&entry["Id"]), text(&entry["LeafName"]), entry["ItemType"].as_i64().unwrap())).collect()
+}
+
+fn restore(lists: &Lists, entry: &str) -> u16 {
+    lists.rest("POST", &format!("web/recyclebin('{entry}')/restore()"), &[], "").status
 }
 
 /// A client of one query.
@@ -82,12 +105,15 @@ struct Reader<'a> {
     options: &'a str,
     compared: &'a [&'a str],
     mirror: ListMirror,
+    /// Starts anew when it is told to: its token may be past the retention.
+    patient: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(lists: &'a Lists, list: &'a str, query: Option<&'a str>) -> Self {
         let mirror = ListMirror::default();
-        Reader { lists, list, query, fields: FIELDS, options: OPTIONS, compared: COMPARED, mirror }
+        let (fields, options, compared) = (FIELDS, OPTIONS, COMPARED);
+        Reader { lists, list, query, fields, options, compared, mirror, patient: false }
     }
 
     fn ask(&self) -> ListAsk<'_> {
@@ -107,7 +133,12 @@ impl<'a> Reader<'a> {
         let page = if over_rest { self.lists.changes_over_rest(&ask) } else { self.lists.changes(&ask) };
         let bound = rows_max.unwrap_or(if token.is_some() { 40 } else { usize::MAX });
         assert!(page.rows.len() <= bound, "{} rows, asked for {bound}", page.rows.len());
-        assert_eq!(page.definition, token.is_none(), "the definition comes without a token");
+        if self.patient && page.ids.iter().any(|(_, row)| row.is_none()) {
+            assert_eq!((page.rows.len(), page.more), (0, None), "a new start comes alone");
+            self.mirror = ListMirror::default();
+            return true;
+        }
+        assert!(self.patient || page.definition == token.is_none(), "the definition comes without a token");
         self.mirror.apply(page)
     }
 
@@ -227,7 +258,16 @@ impl Librarian {
             Some((_, path, _)) if self.chance.one_in(2) => path,
             _ => library,
         };
-        match (self.chance.below(9), self.chance.pick(&files)) {
+        let choice = self.chance.below(10);
+        if choice == 9 {
+            // What is in the way may stand there.
+            let entries = bin(&self.lists, &format!("sites/team/{library}"));
+            if let Some((entry, name, _)) = self.chance.pick(&entries) {
+                assert!([200, 409].contains(&restore(&self.lists, entry)), "{name}");
+            }
+            return;
+        }
+        match (choice, self.chance.pick(&files)) {
             (0..=2, _) | (_, None) => self.put(&format!("{place}/{word}.txt"), &word),
             (3, Some((_, path, _))) => self.put(path, &word),
             (4, Some((number, _, _))) => {
@@ -275,6 +315,7 @@ fn library_history(server: &TestServer, seed: u64) {
         options: RECURSIVE,
         compared: &["FileRef", "FSObjType", "owshiddenversion"],
         mirror: ListMirror::default(),
+        patient: false,
     });
     for _ in 0..TURNS {
         (0..chance.below(4)).for_each(|_| writer.write());
@@ -295,6 +336,42 @@ fn library_history(server: &TestServer, seed: u64) {
     }
 }
 
+/// Deletions, the recycle bin and whole lists come and go while the retention trims.
+fn retention_history(kind: StoreKind, seed: u64) {
+    let server = TestServer::at(kind, Time::from_date(2026, 3, 4));
+    let lists = server.lists(ANNA);
+    let list = "Tasks".to_owned();
+    let mut writer = Writer { lists: lists.clone(), chance: Chance::new(seed), list: list.clone(), here: vec![] };
+    let chance = Chance::new(seed ^ 0xb1);
+    let mut readers = [Some(1), Some(20), None].map(|rest_days| {
+        let reader = Reader { patient: true, ..Reader::new(&lists, &list, QUERIES[0]) };
+        (reader, rest_days)
+    });
+    for _ in 0..TURNS {
+        (0..chance.below(6)).for_each(|_| writer.write());
+        if chance.one_in(10) {
+            let answer = lists.rest("POST", "web/lists/getbytitle('Tasks')/recycle()", &[], "");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let (entry, ..) = bin(&lists, "sites/team/Lists").into_iter().find(|(_, _, kind)| *kind == 4).unwrap();
+            server.trim();
+            assert_eq!(restore(&lists, &entry), 200);
+        }
+        server.advance(86_400 * chance.below(6) as i64);
+        server.trim();
+        for (reader, rest_days) in &mut readers {
+            // The one rarely asks, so that its token may grow too old.
+            if rest_days.is_none_or(|days| chance.one_in(days)) {
+                reader.turn(Some(1 + chance.below(6)), chance.one_in(2));
+            }
+        }
+    }
+    for (reader, _) in &mut readers {
+        reader.drain(Some(5));
+        reader.drain(None);
+        reader.check();
+    }
+}
+
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
     for seed in 0..HISTORIES {
@@ -302,6 +379,12 @@ fn all(kind: StoreKind) {
         library_history(&server, 200 + seed);
     }
     beside(&server, 100);
+}
+
+#[test]
+fn lists_converge_while_retention_trims() {
+    retention_history(STORES[0], 300);
+    retention_history(STORES[1], 301);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use engine::{EngineError, ListChange, ListSync, ListSyncPage, ListToken, RowDraft, Site, StateFault, Verdict};
-use model::{Bag, Clock, CollectionId, Guid, ItemFlags, ItemId, PropertyKey, Seq, Value};
-use store::{ChangeRow, Commit, ItemRow, NewItem, NewItemId, Store, TombstoneKind, Want, Write};
+use engine::{
+    EngineError, ListChange, ListSync, ListSyncPage, ListToken, Removal, RowDraft, Site, StateFault, Verdict,
+};
+use model::{Bag, Clock, CollectionId, Guid, ItemFlags, ItemId, PropertyKey, Value};
+use store::{Commit, ItemRow, NewItem, NewItemId, Store, TombstoneKind, Write};
 
 use crate::{World, now};
 
@@ -105,8 +107,9 @@ fn write(world: &World, site: &Site, list: CollectionId) {
     }
     let id = rows[world.pick(rows.len() as u64) as usize].item;
     match world.pick(6) {
-        5 => restore(world, site, list, &text),
-        0 => now(site.delete_row(id, None)).unwrap(),
+        5 => restore(world, site),
+        0 if world.pick(4) == 0 => now(site.delete_row(id, None)).unwrap(),
+        0 => drop(now(site.remove_row(id, None, Removal::Recycle, None)).unwrap().unwrap()),
         1 => {
             let (to, _) = list_of(site, "Announcements");
             now(site.move_row(id, to, &text)).map(drop).unwrap();
@@ -122,36 +125,17 @@ fn write(world: &World, site: &Site, list: CollectionId) {
     }
 }
 
-/// Brings back a row that was deleted, under its id and with another title.
-fn restore(world: &World, site: &Site, list: CollectionId, text: &str) {
-    let mut view = now(world.store.snapshot(site.entry().root)).unwrap();
-    let changes = now(view.changes(list, Seq::ZERO, 1_000, Want::HOT)).unwrap().rows;
-    let gone: Vec<ItemId> = changes
-        .iter()
-        .filter_map(|entry| match entry {
-            ChangeRow::Gone(gone) if gone.kind == TombstoneKind::Deleted => Some(gone.item),
-            ChangeRow::Gone(_) | ChangeRow::Item(_) => None,
-        })
-        .collect();
-    if gone.is_empty() {
+/// Brings back a row from the recycle bin, under its id.
+fn restore(world: &World, site: &Site) {
+    let bin = now(site.recycled()).unwrap();
+    if bin.is_empty() {
         return;
     }
-    let item = gone[world.pick(gone.len() as u64) as usize];
-    // What stands has no tombstone.
-    assert_eq!(now(view.items(&[item], Want::HOT)).unwrap(), [None]);
-    drop(view);
-    let mut commit = Commit::new(site.entry().root, world.clock.now());
-    commit.writes = vec![
-        Write::CreateItem(NewItem {
-            collection: list.into(),
-            id: NewItemId::Given(item),
-            flags: ItemFlags::default(),
-            bag: titled(text).bag.to_bytes(),
-            parts: Vec::new(),
-        }),
-        Write::MarkItem { item, kind: TombstoneKind::Restored, note: Bytes::new() },
-    ];
-    now(world.store.commit(commit)).unwrap();
+    let entry = &bin[world.pick(bin.len() as u64) as usize];
+    match now(site.restore_recycled(entry.id)) {
+        Ok(()) => assert!(now(now(site.begin()).unwrap().item(entry.item.unwrap())).is_ok()),
+        Err(error) => assert_eq!(error, EngineError::NameTaken),
+    }
 }
 
 fn page(world: &World, site: &Site, list: CollectionId, client: &mut Client, judge: fn(&ItemRow) -> Verdict) -> bool {

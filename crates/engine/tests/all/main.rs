@@ -12,6 +12,7 @@ mod items;
 mod lists;
 mod query;
 mod races;
+mod recycle_bin;
 mod rows;
 mod tokens;
 

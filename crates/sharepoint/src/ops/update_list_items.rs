@@ -1,6 +1,6 @@
 //! `UpdateListItems`. \[MS-LISTSWS 3.1.4.31\]
 
-use engine::{EngineError, View};
+use engine::{EngineError, Removal, View};
 use model::{ItemFlags, ItemId, limits};
 use xml::{Node, Writer};
 
@@ -33,7 +33,8 @@ enum Outcome {
     Refused { failure: Failure, row: Option<Item>, sent_version: Option<i32> },
 }
 
-/// Adds, changes, deletes and moves rows; each method is a transaction of its own.
+/// Adds, changes, deletes and moves rows; each method is a transaction of its own. What is deleted goes to the recycle bin
+/// where the site has one, as `RecycleBinEnabled` tells clients.
 pub(super) fn run(request: Request<'_>) -> Answer<'_> {
     Box::pin(async move {
         let context = request.context;
@@ -178,7 +179,10 @@ async fn perform(
             Ok(edit) => update::change(context, list, item.id.number(), &edit).await.map(Some),
             Err(failure) => Err(failure),
         },
-        ("Delete", Some(item)) => update::remove(context, list, item.id.number(), sent_version).await.map(|()| None),
+        ("Delete", Some(item)) => {
+            let removed = update::remove(context, list, item.id.number(), sent_version, Removal::Recycle).await;
+            removed.map(|_| None)
+        }
         ("Move", Some(item)) => {
             let url = plain("MoveNewUrl").unwrap_or_default();
             move_row(context, list, item, url, sent_version).await.map(Some)

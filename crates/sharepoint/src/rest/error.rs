@@ -77,6 +77,21 @@ impl RestError {
         )
     }
 
+    /// There is no such entry in the recycle bin.
+    pub(crate) fn no_entry() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            -2_147_024_809,
+            ARGUMENT,
+            "The recycle bin item does not exist. It may have been deleted or restored by another user.",
+        )
+    }
+
+    /// What is deleted goes for good on this server. [List.Recycle, learn.microsoft.com]
+    pub(crate) fn no_recycle_bin() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, -2_147_024_846, SHAREPOINT, "The recycle bin is not enabled.")
+    }
+
     /// There is no such field.
     pub(crate) fn no_field(name: &str) -> Self {
         Self::new(

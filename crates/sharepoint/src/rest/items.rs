@@ -21,8 +21,8 @@ use crate::{
     update::{self, Edit, FieldWrite},
     value::Reading,
 };
-use engine::View;
-use model::ItemId;
+use engine::{Removal, View};
+use model::{Guid, ItemId};
 
 /// Items of a page where the client does not say.
 const TOP_DEFAULT: usize = 100;
@@ -161,22 +161,29 @@ pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     Ok(Reply::Changed(Some(item_json::etag(&Row::new(&list, &item)?))))
 }
 
-/// `DELETE items(3)`.
+/// `DELETE items(3)`: for good.
 pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    remove(ask, Removal::ForGood).await?;
+    Ok(Reply::Deleted)
+}
+
+async fn remove(ask: &Ask<'_>, how: Removal) -> Result<Option<Guid>, RestError> {
+    if how == Removal::Recycle && !ask.context.site.has_recycle_bin() {
+        return Err(RestError::no_recycle_bin());
+    }
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     let item = find(ask, &mut view, &list).await?;
     let version = expected_version(ask, &list, &item)?;
     drop(view);
-    let removed = update::remove(&ask.context, &list, item.id.number(), version).await;
-    removed.map_err(|failure| ask.failed(failure))?;
-    Ok(Reply::Deleted)
+    let removed = update::remove(&ask.context, &list, item.id.number(), version, how).await;
+    removed.map_err(|failure| ask.failed(failure))
 }
 
-/// `POST items(3)/recycle`. There is no recycle bin, so it is gone; the id of its place in the bin is none.
+/// `POST items(3)/recycle`: the id of its entry in the recycle bin.
 pub(super) async fn recycle(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    delete(ask).await?;
-    Ok(Reply::Property("Recycle".to_owned(), Value::Plain(Json::String(model::Guid::NIL.to_string()))))
+    let entry = remove(ask, Removal::Recycle).await?.ok_or_else(RestError::no_recycle_bin)?;
+    Ok(Reply::Property("Recycle".to_owned(), Value::Plain(Json::String(entry.to_string()))))
 }
 
 /// The version that the client means by `If-Match`; `None` for any.

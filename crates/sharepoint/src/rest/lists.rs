@@ -221,7 +221,20 @@ pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     Ok(Reply::Changed(Some(etag(&list))))
 }
 
-/// `DELETE lists(guid'…')`.
+/// `POST lists(guid'…')/recycle`: the id of its entry in the recycle bin.
+pub(super) async fn recycle(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    check_version(ask, &list)?;
+    if !ask.context.site.has_recycle_bin() {
+        return Err(RestError::no_recycle_bin());
+    }
+    let entry = ask.context.site.recycle_list(list.id()).await?.ok_or_else(RestError::no_recycle_bin)?;
+    Ok(Reply::Property("Recycle".to_owned(), Value::Plain(Json::String(entry.to_string()))))
+}
+
+/// `DELETE lists(guid'…')`: for good.
 pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;

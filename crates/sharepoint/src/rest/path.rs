@@ -140,6 +140,7 @@ const FOLDS: &[(&str, &str, &str, By)] = &[
     ("siteusers", "getbyloginname", "siteusers", By::Name),
     ("web", "getuserbyid", "siteusers", By::Id),
     ("web", "ensureuser", "ensureuser", By::Name),
+    ("recyclebin", "getbyid", "recyclebin", By::Id),
 ];
 
 /// Reads the path of a request, without its query, as it came. `alias` gives the values of `@name` arguments.

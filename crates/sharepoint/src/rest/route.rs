@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, attachments, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step,
+    Ask, attachments, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step, recycle_bin,
     reply::Reply, since_token, users, views, web,
 };
 
@@ -37,10 +37,26 @@ macro_rules! routes {
 static ROUTES: &[Route] = routes! {
     Post "contextinfo" => context_info::issue;
     Get "site" => web::site;
+    Get "site/recyclebin" => recycle_bin::all;
+    Get "site/recyclebin()" => recycle_bin::one;
+    Post "site/recyclebin()/deleteobject" => recycle_bin::delete;
+    Post "site/recyclebin()/restore" => recycle_bin::restore;
+    Post "site/recyclebin/deleteall" => recycle_bin::delete_all;
+    Post "site/recyclebin/deletebyids" => recycle_bin::delete_named;
+    Post "site/recyclebin/restoreall" => recycle_bin::restore_all;
+    Post "site/recyclebin/restorebyids" => recycle_bin::restore_named;
     Get "web" => web::one;
     Get "web/currentuser" => users::current;
     Post "web/ensureuser" => users::ensure;
     Post "web/ensureuser()" => users::ensure;
+    Get "web/recyclebin" => recycle_bin::all;
+    Get "web/recyclebin()" => recycle_bin::one;
+    Post "web/recyclebin()/deleteobject" => recycle_bin::delete;
+    Post "web/recyclebin()/restore" => recycle_bin::restore;
+    Post "web/recyclebin/deleteall" => recycle_bin::delete_all;
+    Post "web/recyclebin/deletebyids" => recycle_bin::delete_named;
+    Post "web/recyclebin/restoreall" => recycle_bin::restore_all;
+    Post "web/recyclebin/restorebyids" => recycle_bin::restore_named;
     Get "web/regionalsettings/timezone" => web::time_zone;
     Get "web/sitegroups" => web::groups;
     Get "web/siteusers" => users::all;
@@ -85,6 +101,7 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/items()/attachmentfiles/addusingpath()" => attachments::add;
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
     Post "web/lists()/items()/recycle" => items::recycle;
+    Post "web/lists()/recycle" => lists::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
     Get "web/lists()/views" => views::all;
     Post "web/lists()/views" => views::create;

@@ -18,10 +18,10 @@ const USERS_MAX: usize = 20_000;
 /// A user of the site.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct User {
-    number: u32,
-    title: String,
+    pub(super) number: u32,
+    pub(super) title: String,
     login: String,
-    mail: String,
+    pub(super) mail: String,
     admin: bool,
 }
 

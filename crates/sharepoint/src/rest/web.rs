@@ -47,6 +47,7 @@ async fn entity(ask: &Ask<'_>, view: &mut View) -> Result<Entity, RestError> {
         "Fields",
         "Folders",
         "Lists",
+        "RecycleBin",
         "RootFolder",
         "SiteGroups",
         "SiteUserInfoList",
@@ -67,7 +68,7 @@ async fn entity(ask: &Ask<'_>, view: &mut View) -> Result<Entity, RestError> {
     web.plain("LastItemModifiedDate", modified.to_string());
     web.plain("MasterUrl", "");
     web.plain("QuickLaunchEnabled", true);
-    web.plain("RecycleBinEnabled", false);
+    web.plain("RecycleBinEnabled", ask.context.site.has_recycle_bin());
     web.plain("ServerRelativeUrl", server_relative_url(ask));
     web.plain("SyndicationEnabled", false);
     web.plain("Title", entry.title.clone());
@@ -94,7 +95,7 @@ fn server_relative_url(ask: &Ask<'_>) -> String {
 pub(super) async fn site(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let entry = ask.context.site.entry();
     let mut site = Entity::new("SP.Site", "Site", "SP.ApiData.Sites/@Element");
-    site.links(&["Owner", "RootWeb"]);
+    site.links(&["Owner", "RecycleBin", "RootWeb"]);
     site.plain("CompatibilityLevel", 15);
     site.plain("Id", entry.guid.to_string());
     site.plain("PrimaryUri", format!("{}/", ask.context.web_url()));
