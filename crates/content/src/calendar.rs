@@ -1,10 +1,11 @@
 //! iCalendar objects (RFC 5545, RFC 5546) to the meeting properties of items, as \[MS-OXCICAL\] maps them.
 //!
-//! Only one event is read: the master of a series, or the first. Recurrence rules set [`lids::RECURRING`] and no more.
+//! Only one item is read: the master of a series with its exceptions, or the first event.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a few of the many variants of the parser concern us")]
 
 mod render;
+mod rule;
 mod zone;
 
 use calcard::{
@@ -60,6 +61,7 @@ pub fn apply(ics: &str, item: &mut ItemContent) {
     event.describe(&mut item.bag);
     event.reminder(&mut item.bag);
     event.people(&class, item);
+    event.series(&mut item.bag);
 }
 
 /// One event and the object around it.

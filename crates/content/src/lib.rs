@@ -14,6 +14,7 @@ pub mod mbox;
 pub mod message;
 mod part;
 pub mod rtf;
+pub mod series;
 pub mod text;
 mod transfer;
 pub mod zone;

@@ -353,7 +353,7 @@ pub(crate) fn follow(class: &ItemClass, patch: &Patch, item: &mut ItemDraft, now
         "t:CalendarItem" => {
             let pattern_is_new = patch.touches(&lids::APPOINTMENT_RECUR);
             if pattern_is_new
-                || [lids::START_WHOLE, lids::END_WHOLE, series::ZONE_START].iter().any(|key| patch.touches(key))
+                || [lids::START_WHOLE, lids::END_WHOLE, lids::TIME_ZONE_START].iter().any(|key| patch.touches(key))
             {
                 zone::complete(bag);
                 series::settle(bag, pattern_is_new);

@@ -339,6 +339,20 @@ pub mod lids {
         INTENDED_BUSY_STATUS = APPOINTMENT:0x8224,
         /// PidLidExceptionReplaceTime, Time.
         EXCEPTION_REPLACE_TIME = APPOINTMENT:0x8228,
+        /// PidLidRecurrenceType, I32: 1 daily, 2 weekly, 3 monthly, 4 yearly.
+        RECURRENCE_TYPE = APPOINTMENT:0x8231,
+        /// PidLidTimeZoneStruct, Binary: one rule of a zone.
+        TIME_ZONE_STRUCT = APPOINTMENT:0x8233,
+        /// PidLidClipStart, Time: the first day of a series.
+        CLIP_START = APPOINTMENT:0x8235,
+        /// PidLidClipEnd, Time: the last day of a series.
+        CLIP_END = APPOINTMENT:0x8236,
+        /// PidLidAppointmentTimeZoneDefinitionStartDisplay, Binary.
+        TIME_ZONE_START = APPOINTMENT:0x825e,
+        /// PidLidAppointmentTimeZoneDefinitionEndDisplay, Binary.
+        TIME_ZONE_END = APPOINTMENT:0x825f,
+        /// PidLidAppointmentTimeZoneDefinitionRecur, Binary.
+        TIME_ZONE_RECUR = APPOINTMENT:0x8260,
         /// PidLidTimeZoneDescription, Text.
         TIME_ZONE_DESCRIPTION = APPOINTMENT:0x8234,
         /// PidLidAppointmentReplyTime, Time.

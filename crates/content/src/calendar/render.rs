@@ -1,12 +1,15 @@
-//! Items to iCalendar objects: what [`super::apply`] reads, written back. Times are in UTC, and of a series only the
-//! item itself is written, without its rule.
+//! Items to iCalendar objects: what [`super::apply`] reads, written back. Times are in the zone of the item, or in UTC
+//! where it has none; the exceptions of a series are events of their own.
 
+use mapi::recurrence::time_of;
+use mapi::time_zone::TimeZone;
 use model::{Bag, ItemContent, PropertyKey, Time, Value, lids, limits, names, tags};
 
-use super::RECIPIENT_TRACK_STATUS;
+use super::{RECIPIENT_TRACK_STATUS, rule};
 use crate::address::Mailbox;
 use crate::html;
 use crate::message::{self, Render};
+use crate::series::{Occurrence, Series, zone};
 
 /// Octets of a line, RFC 5545 3.1.
 const LINE_BYTES_MAX: usize = 75;
@@ -35,14 +38,23 @@ pub fn render(item: &ItemContent, context: &Render<'_>) -> Option<String> {
     out.line("PRODID:-//Highwater//EN");
     out.line("VERSION:2.0");
     out.line(&format!("METHOD:{method}"));
+    let series = Series::of(|key| item.bag.get(key).cloned());
+    let zone = zone(|key| item.bag.get(key).cloned());
+    out.zone(&zone);
     out.line("BEGIN:VEVENT");
     out.identity(&item.bag);
-    out.times(&item.bag);
+    out.times(&item.bag, &zone);
+    if let Some(series) = &series {
+        out.series(&item.bag, series);
+    }
     out.describe(&item.bag);
     out.state(&item.bag, method);
     out.people(item, method, context);
     out.reminder(&item.bag);
     out.line("END:VEVENT");
+    for exception in series.iter().flat_map(|series| series.exceptions().map(move |one| (series, one))) {
+        out.exception(&item.bag, exception);
+    }
     out.line("END:VCALENDAR");
     Some(out.0)
 }
@@ -91,23 +103,84 @@ impl Object {
         }
     }
 
-    fn times(&mut self, bag: &Bag) {
+    fn times(&mut self, bag: &Bag, zone: &TimeZone) {
         let (start, end) = (time(bag, &lids::START_WHOLE), time(bag, &lids::END_WHOLE));
-        let all_day = bag.get(&lids::ALL_DAY).and_then(Value::as_bool) == Some(true);
-        let midnight = |time: Option<Time>| time.is_none_or(|time| time.0.rem_euclid(Time::DAY) == 0);
-        // Days of another zone than UTC are kept by their times.
-        if all_day && midnight(start) && midnight(end) {
-            for (name, time) in [("DTSTART", start), ("DTEND", end)] {
-                if let Some(text) = time.and_then(written) {
-                    let (day, _) = text.split_once('T').unwrap_or((&text, ""));
-                    self.line(&format!("{name};VALUE=DATE:{day}"));
-                }
+        let days = is_of_days(bag, zone);
+        for (name, time) in [("DTSTART", start), ("DTEND", end)] {
+            if let Some(time) = time {
+                self.local(name, time, zone, days);
             }
-        } else {
-            self.time("DTSTART", start);
-            self.time("DTEND", end);
         }
+        let all_day = bag.get(&lids::ALL_DAY).and_then(Value::as_bool) == Some(true);
         self.line(if all_day { "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE" } else { "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE" });
+    }
+
+    /// A zone, by its current rule. A zone without a name or rules is UTC.
+    fn zone(&mut self, zone: &TimeZone) {
+        let (Some(rule), Some(name)) = (zone.current(), zone_name(zone)) else { return };
+        self.line("BEGIN:VTIMEZONE");
+        self.line(&format!("TZID:{name}"));
+        let (standard, daylight) = (rule.bias + rule.standard_bias, rule.bias + rule.daylight_bias);
+        let changes = rule.standard.month != 0 && rule.daylight.month != 0;
+        let halves = [("STANDARD", daylight, standard, rule.standard), ("DAYLIGHT", standard, daylight, rule.daylight)];
+        for (half, from, to, onset) in halves.into_iter().take(if changes { 2 } else { 1 }) {
+            self.line(&format!("BEGIN:{half}"));
+            self.line(&format!("DTSTART:16010101T{:02}{:02}00", onset.hour, onset.minute));
+            if changes {
+                self.line(&format!("RRULE:{}", rule::yearly(onset)));
+            }
+            self.line(&format!("TZOFFSETFROM:{}", rule::offset(if changes { from } else { to })));
+            self.line(&format!("TZOFFSETTO:{}", rule::offset(to)));
+            self.line(&format!("END:{half}"));
+        }
+        self.line("END:VTIMEZONE");
+    }
+
+    /// A time in a zone, or its day.
+    fn local(&mut self, name: &str, time: Time, zone: &TimeZone, days: bool) {
+        let local = written(zone.to_local(time)).unwrap_or_default();
+        let day = local.get(..8).unwrap_or_default();
+        match zone_name(zone) {
+            _ if days => self.line(&format!("{name};VALUE=DATE:{day}")),
+            Some(zone) => self.line(&format!("{name};TZID={zone}:{}", local.trim_end_matches('Z'))),
+            None => self.time(name, Some(time)),
+        }
+    }
+
+    fn series(&mut self, bag: &Bag, series: &Series) {
+        let (zone, days) = (&series.zone, is_of_days(bag, &series.zone));
+        let until = |day: u32| {
+            let end = written(zone.to_utc(time_of(day).plus_seconds(86_399)))?;
+            Some(if days { end.chars().take(8).collect() } else { end })
+        };
+        self.line(&format!("RRULE:{}", rule::written(&series.pattern.recurrence, until)));
+        let deleted: Vec<Time> = series.deleted().take(limits::PAGE_ROWS_MAX).collect();
+        for start in deleted {
+            self.local("EXDATE", start, zone, days);
+        }
+    }
+
+    /// A changed occurrence.
+    fn exception(&mut self, bag: &Bag, (series, one): (&Series, Occurrence)) {
+        let days = is_of_days(bag, &series.zone);
+        let own = |key: &PropertyKey| match one.value(key) {
+            Some(value) => value,
+            None => bag.get(key).cloned(),
+        };
+        let text = |key: &PropertyKey| match own(key) {
+            Some(Value::Text(text)) => text,
+            Some(_) | None => String::new(),
+        };
+        self.line("BEGIN:VEVENT");
+        let mut master = bag.clone();
+        master.remove(&lids::EXCEPTION_REPLACE_TIME);
+        self.identity(&master);
+        self.local("RECURRENCE-ID", one.original_start, &series.zone, days);
+        self.local("DTSTART", one.start, &series.zone, days);
+        self.local("DTEND", one.end, &series.zone, days);
+        self.text("SUMMARY", &text(&tags::SUBJECT));
+        self.text("LOCATION", &text(&lids::LOCATION));
+        self.line("END:VEVENT");
     }
 
     fn describe(&mut self, bag: &Bag) {
@@ -222,6 +295,22 @@ impl Object {
     }
 }
 
+/// Whether an item is written as days. Days of another zone than UTC are kept by their times.
+fn is_of_days(bag: &Bag, zone: &TimeZone) -> bool {
+    let midnight = |key| time(bag, key).is_none_or(|time| time.0.rem_euclid(Time::DAY) == 0);
+    bag.get(&lids::ALL_DAY).and_then(Value::as_bool) == Some(true)
+        && zone_name(zone).is_none()
+        && midnight(&lids::START_WHOLE)
+        && midnight(&lids::END_WHOLE)
+}
+
+/// The name of a zone as a parameter may have it.
+fn zone_name(zone: &TimeZone) -> Option<String> {
+    let plain = |letter: &char| !letter.is_control() && !"\":;,".contains(*letter);
+    let name: String = zone.key_name.chars().filter(plain).collect();
+    (!name.is_empty() && !zone.rules.is_empty()).then_some(name)
+}
+
 /// A text value. Characters that no text may hold are dropped.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -303,9 +392,7 @@ mod tests {
             let mut second = ItemContent::default();
             second.bag.set(tags::MESSAGE_CLASS, Value::text(class));
             apply(&ics, &mut second);
-            // Times are in UTC, so that the zone is not named; the global id of an instance has the day in UTC.
-            let mut want = first.bag.clone();
-            want.remove(&lids::TIME_ZONE_DESCRIPTION);
+            let want = first.bag.clone();
             // An object without a stamp gets one.
             second.bag.put(lids::OWNER_CRITICAL_CHANGE, want.get(&lids::OWNER_CRITICAL_CHANGE).cloned());
             assert_eq!(second.bag, want, "{class}\n{ics}");

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::item::{Item, Rendering};
 use crate::patch::Step;
-use crate::series;
 
 const BUSY: &[(i32, &str)] = &[(2, "Busy"), (0, "Free"), (1, "Tentative"), (3, "OOF"), (4, "WorkingElsewhere")];
 const FREE_BUSY: Codec = Codec::NamesOr(BUSY);
@@ -201,8 +200,8 @@ pub(crate) const MIDDLE: &[Field] = &[
 /// The last fields of a calendar item.
 #[rustfmt::skip]
 pub(crate) const TAIL: &[Field] = &[
-    row("calendar:StartWallClock",  "t:StartWallClock",  shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::START_WHOLE, &series::ZONE_START)), Able::GET, V13),
-    row("calendar:EndWallClock",    "t:EndWallClock",    shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::END_WHOLE, &series::ZONE_END)),     Able::GET, V13),
+    row("calendar:StartWallClock",  "t:StartWallClock",  shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::START_WHOLE, &lids::TIME_ZONE_START)), Able::GET, V13),
+    row("calendar:EndWallClock",    "t:EndWallClock",    shown_with(Needs::HEAVY, |out, element, item, _| zone::write_local(out, element, item, &lids::END_WHOLE, &lids::TIME_ZONE_END)),     Able::GET, V13),
     row("calendar:StartTimeZoneId", "t:StartTimeZoneId", zone::START_ID, Able::GET_EDIT, V13),
     row("calendar:EndTimeZoneId",   "t:EndTimeZoneId",   zone::END_ID,   Able::GET_EDIT, V13),
     stored("meetingRequest:IntendedFreeBusyStatus", "t:IntendedFreeBusyStatus", lids::INTENDED_BUSY_STATUS, INTENDED_BUSY, Able::READ, V13),

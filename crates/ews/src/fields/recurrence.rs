@@ -65,10 +65,10 @@ pub(super) const OF_CALENDAR: Source = Source::Computed(Computed {
     keys: &[
         lids::APPOINTMENT_RECUR,
         lids::RECURRING,
-        PropertyKey::Lid(sets::APPOINTMENT, 0x8231),
-        PropertyKey::Lid(sets::APPOINTMENT, 0x8235),
-        PropertyKey::Lid(sets::APPOINTMENT, 0x8236),
-        crate::series::ZONE_RECUR,
+        lids::RECURRENCE_TYPE,
+        lids::CLIP_START,
+        lids::CLIP_END,
+        lids::TIME_ZONE_RECUR,
     ],
 });
 pub(super) const OF_TASK: Source = Source::Computed(Computed {

@@ -9,7 +9,6 @@ use xml::{Node, Writer};
 use super::{Computed, Needs, Source};
 use crate::item::{Item, Rendering};
 use crate::patch::Step;
-use crate::series::{ZONE_END, ZONE_RECUR, ZONE_START, ZONE_STRUCT};
 use crate::{Failure, ResponseCode};
 
 /// Groups of rules in one definition of a request.
@@ -17,39 +16,42 @@ const GROUPS_MAX: usize = 400;
 const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 pub(super) const START: Source = Source::Computed(Computed {
-    write: |out, element, item, _| write(out, element, item, &ZONE_START),
+    write: |out, element, item, _| write(out, element, item, &lids::TIME_ZONE_START),
     needs: Needs::HEAVY,
     set: Some(|node| read(node, true)),
-    keys: &[ZONE_START],
+    keys: &[lids::TIME_ZONE_START],
 });
 pub(super) const END: Source = Source::Computed(Computed {
-    write: |out, element, item, _| write(out, element, item, &ZONE_END),
+    write: |out, element, item, _| write(out, element, item, &lids::TIME_ZONE_END),
     needs: Needs::HEAVY,
     set: Some(|node| read(node, false)),
-    keys: &[ZONE_END],
+    keys: &[lids::TIME_ZONE_END],
 });
 pub(super) const START_ID: Source = Source::Computed(Computed {
-    write: |out, element, item, _| write_id(out, element, item, &ZONE_START),
+    write: |out, element, item, _| write_id(out, element, item, &lids::TIME_ZONE_START),
     needs: Needs::HEAVY,
     set: Some(|node| read_id(node, true)),
-    keys: &[ZONE_START],
+    keys: &[lids::TIME_ZONE_START],
 });
 pub(super) const END_ID: Source = Source::Computed(Computed {
-    write: |out, element, item, _| write_id(out, element, item, &ZONE_END),
+    write: |out, element, item, _| write_id(out, element, item, &lids::TIME_ZONE_END),
     needs: Needs::HEAVY,
     set: Some(|node| read_id(node, false)),
-    keys: &[ZONE_END],
+    keys: &[lids::TIME_ZONE_END],
 });
 /// The zone of both ends in the form of 2007.
 pub(super) const MEETING: Source = Source::Computed(Computed {
     write: write_meeting,
     needs: Needs::HEAVY,
     set: Some(read_meeting),
-    keys: &[ZONE_STRUCT, ZONE_START, ZONE_END],
+    keys: &[lids::TIME_ZONE_STRUCT, lids::TIME_ZONE_START, lids::TIME_ZONE_END],
 });
 
 fn stored(item: &Item<'_>, key: &PropertyKey) -> Option<TimeZone> {
-    let value = item.value(key).or_else(|| item.value(&ZONE_START)).or_else(|| item.value(&ZONE_RECUR))?;
+    let value = item
+        .value(key)
+        .or_else(|| item.value(&lids::TIME_ZONE_START))
+        .or_else(|| item.value(&lids::TIME_ZONE_RECUR))?;
     TimeZone::decode_definition(value.as_binary()?).ok()
 }
 
@@ -68,8 +70,8 @@ fn write_id(out: &mut Writer, element: &'static str, item: &Item<'_>, key: &Prop
 }
 
 fn write_meeting(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
-    let of_struct = || TimeZone::decode_struct(item.value(&ZONE_STRUCT)?.as_binary()?).ok();
-    let Some(zone) = stored(item, &ZONE_START).or_else(of_struct) else { return };
+    let of_struct = || TimeZone::decode_struct(item.value(&lids::TIME_ZONE_STRUCT)?.as_binary()?).ok();
+    let Some(zone) = stored(item, &lids::TIME_ZONE_START).or_else(of_struct) else { return };
     let Some(rule) = zone.current() else { return };
     out.start(element);
     if !zone.key_name.is_empty() {
@@ -111,12 +113,12 @@ fn steps(zone: &TimeZone, start: bool) -> Vec<Step> {
     let definition = Value::binary(zone.encode_definition());
     if start {
         vec![
-            Step::Put(ZONE_START, definition),
-            Step::Put(ZONE_STRUCT, Value::binary(zone.encode_struct())),
+            Step::Put(lids::TIME_ZONE_START, definition),
+            Step::Put(lids::TIME_ZONE_STRUCT, Value::binary(zone.encode_struct())),
             Step::Put(lids::TIME_ZONE_DESCRIPTION, Value::text(zone.key_name.clone())),
         ]
     } else {
-        vec![Step::Put(ZONE_END, definition)]
+        vec![Step::Put(lids::TIME_ZONE_END, definition)]
     }
 }
 
@@ -259,10 +261,10 @@ pub(super) fn write_local(
 
 /// Gives the end of an appointment the zone of its start, where it has none.
 pub(crate) fn complete(bag: &mut Bag) {
-    if bag.get(&ZONE_END).is_none()
-        && let Some(start) = bag.get(&ZONE_START).cloned()
+    if bag.get(&lids::TIME_ZONE_END).is_none()
+        && let Some(start) = bag.get(&lids::TIME_ZONE_START).cloned()
     {
-        bag.set(ZONE_END, start);
+        bag.set(lids::TIME_ZONE_END, start);
     }
 }
 

@@ -4,7 +4,7 @@ use engine::{Found, ItemView, Query, View};
 use model::{Comparison, Operand, Predicate, Time, Value, lids};
 use xml::Node;
 
-use crate::series::{Occurrence, Series};
+use crate::series::{self, Occurrence};
 use crate::{Failure, Fault, request};
 
 /// Two times and a bound.
@@ -65,7 +65,7 @@ impl CalendarView {
         for (at, row) in found.rows.iter().enumerate() {
             let Ok(item) = ItemView::new(row) else { continue };
             let time = |key| item.bag().get(&key).and_then(|value| value.to_value().as_time());
-            if let Some(series) = Series::load(view, item).await? {
+            if let Some(series) = series::load(view, item).await? {
                 let occurrences = series.between(self.start, self.end);
                 entries.extend(occurrences.into_iter().map(|one| (one.start, (at, Some(one)))));
             } else if let Some(start) = time(lids::START_WHOLE)

@@ -6,7 +6,7 @@ use xml::Node;
 use super::Operation;
 use crate::context::Views;
 use crate::id::{AnyId, ItemRef};
-use crate::series::Series;
+use crate::series;
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, request};
 
@@ -55,7 +55,7 @@ async fn write(
     let (mailbox, view) = views.get(context, &id.item().mailbox).await?;
     let row = view.item(id.item().item).await?;
     let row_view = ItemView::new(&row)?;
-    let occurrence = if id.is_plain() { None } else { id.occurrence(Series::load(view, row_view).await?.as_ref())? };
+    let occurrence = if id.is_plain() { None } else { id.occurrence(series::load(view, row_view).await?.as_ref())? };
     let mut item = writer.load(mailbox.guid(), view, row_view).await?;
     item.occurrence = occurrence;
     answer.success(|out| out.scope("m:Items", |out| writer.write(out, &item)));

@@ -6,7 +6,7 @@ use model::{Bag, PropertyKey, Value, lids, tags};
 
 use crate::id::AnyId;
 use crate::patch::{Patch, Step};
-use crate::series::{Occurrence, Series};
+use crate::series::{self, Occurrence, Series};
 use crate::{Failure, ResponseCode, id};
 
 /// The properties that an occurrence may have of its own here.
@@ -42,7 +42,7 @@ pub(super) async fn meant(mailbox: &Mailbox, any: &AnyId) -> Result<Option<Occur
     }
     let mut view = mailbox.begin().await?;
     let row = view.item(any.item().item).await?;
-    let series = Series::load(&mut view, ItemView::new(&row)?).await?;
+    let series = series::load(&mut view, ItemView::new(&row)?).await?;
     any.occurrence(series.as_ref())
 }
 

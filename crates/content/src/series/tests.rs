@@ -16,9 +16,9 @@ fn berlin() -> Bag {
     let recurrence = Recurrence::new(pattern, false, 1, day("2026-03-22"), End::Count(4), 0).unwrap();
     let stored = AppointmentRecurrence { recurrence, start_offset: 0, end_offset: 0, exceptions: vec![] };
     let mut bag = Bag::new();
-    let zone = content::zone::rules("W. Europe Standard Time").unwrap();
+    let zone = crate::zone::rules("W. Europe Standard Time").unwrap();
     bag.set(lids::APPOINTMENT_RECUR, Value::binary(stored.encode()));
-    bag.set(ZONE_START, Value::binary(zone.encode_definition()));
+    bag.set(lids::TIME_ZONE_START, Value::binary(zone.encode_definition()));
     bag.set(lids::START_WHOLE, Value::Time(time("2026-03-22T08:00:00Z")));
     bag.set(lids::END_WHOLE, Value::Time(time("2026-03-22T09:00:00Z")));
     settle(&mut bag, true);
