@@ -7,7 +7,7 @@ use store::StoreError;
 use crate::token::{Phase, Subject};
 use crate::{
     Caller, Engine, EngineError, Folder, ListCollection, ListToken, SiteEntry, StateFault, SyncScope, TokenExplanation,
-    View, hierarchy, list_sync, sync,
+    View, Window, hierarchy, list_sync, sync,
 };
 
 impl Engine {
@@ -47,7 +47,7 @@ impl Engine {
         let (root, epochs) = (view.snapshot.root().clone(), view.epochs_for(state.epoch).await?);
         lines.say("mailbox stands at position", root.last_seq.to_string());
         match state.subject.clone() {
-            Subject::Items { folder, scope, marks } => {
+            Subject::Items { folder, scope, marks, pane } => {
                 lines.say("folder", folder.to_string());
                 lines.say(
                     "scope",
@@ -68,10 +68,15 @@ impl Engine {
                     lines.say("at position", drain.cursor.to_string());
                     lines.say("pages began at position", drain.until.to_string());
                 }
+                if let Some(pane) = pane {
+                    let Window { days, newest_min, newest_max } = pane.window;
+                    lines.say("window", format!("{days} days, {newest_min} at least, {newest_max} at most"));
+                    lines.say("oldest item in it", pane.floor.0.to_string());
+                }
                 let folder = view.folder(folder).await?;
                 lines.say("folder name", folder.display_name());
                 lines.say("changes purged up to", folder.row.purged_seq.to_string());
-                sync::marks_for(&state, &root, epochs.as_deref(), &folder.row, scope)
+                sync::marks_for(&state, &root, epochs.as_deref(), &folder.row, (scope, Window::default()))
                     .map_err(EngineError::InvalidState)?;
             }
             Subject::Folders { under } => {

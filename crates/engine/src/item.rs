@@ -6,7 +6,7 @@ use store::{
 };
 
 use crate::access::{Act, CREATOR};
-use crate::{DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack};
+use crate::{DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack, window};
 
 /// An item as conditions and orders see it: its light bag, and what lies in the hot row.
 #[derive(Clone, Copy)]
@@ -153,11 +153,12 @@ impl Mailbox {
         flags: ItemFlags,
     ) -> Result<ItemRow, EngineError> {
         self.stamp_new(&mut content);
-        // Who made it stays the same.
+        let row = self.item_for(Act::Edit, id).await?;
+        // Who made it stays the same, and so does its place in the order of receipt.
         if self.is_visited() {
-            let row = self.begin().await?.item(id).await?;
             content.bag.put(CREATOR, Bag::decode(&row.bag)?.get(&CREATOR).cloned());
         }
+        window::keep_place(window::placed_at(&row), &mut content.bag);
         let packed = pack::pack(content)?;
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
             let row = self.item_for(Act::Edit, id).await?;
@@ -198,6 +199,7 @@ impl Mailbox {
             if after == before {
                 return Ok(row);
             }
+            window::keep_place(window::placed_at(&row), &mut after.bag);
             let change = self.difference(id, &before, after)?;
             if let Some(row) = self.commit_change(&row, change).await? {
                 return Ok(row);
@@ -249,7 +251,7 @@ impl Mailbox {
             expected.check(&row)?;
             let mut commit = Commit::new(self.root(), self.engine().now());
             commit.guards.push(Guard::ItemAt(id, row.seq));
-            commit.writes.push(Write::DeleteItem { item: id, note: bytes::Bytes::new() });
+            commit.writes.push(Write::DeleteItem { item: id, note: window::note(&row) });
             match self.engine().store().commit(commit).await {
                 Ok(_) => return Ok(None),
                 Err(StoreError::Conflict { .. }) => {}
@@ -297,7 +299,7 @@ impl Mailbox {
                 to: to.into(),
                 id: NewItemId::Seq,
                 bag: None,
-                note: bytes::Bytes::new(),
+                note: window::note(&row),
             });
             match self.engine().store().commit(commit).await {
                 Ok(receipt) => return Ok(placed(row, to, receipt.write(0))),

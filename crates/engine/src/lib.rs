@@ -29,6 +29,7 @@ mod site;
 mod sync;
 mod token;
 mod view;
+mod window;
 
 use std::sync::{
     Arc,
@@ -63,6 +64,7 @@ pub use site::{ListCollection, Site, list_keys};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
 pub use token::{ListToken, TokenExplanation};
 pub use view::View;
+pub use window::Window;
 
 /// What operators may set.
 #[derive(Clone, Debug)]

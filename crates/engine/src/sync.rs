@@ -11,7 +11,8 @@ use model::{CollectionId, ItemFlags, ItemId, Seq, limits};
 use store::{ChangeRow, CollectionRow, Epoch, ItemRow, RootRow, Snapshot, Tombstone, TombstoneKind, Want};
 
 use crate::token::{Drain, Marks, Phase, Subject, SyncState};
-use crate::{EngineError, FolderRights, Mailbox, StateFault};
+use crate::window::Pane;
+use crate::{EngineError, FolderRights, Mailbox, StateFault, Window};
 
 #[cfg(test)]
 mod convergence;
@@ -103,29 +104,57 @@ impl Mailbox {
         let judge = self.engine().judge;
         #[cfg(not(feature = "deliberate-faults"))]
         let judge = Judge::Marks;
-        self.sync_items_by(ask, judge).await
+        self.sync_items_by(ask, Window::default(), judge).await
     }
 
-    pub(crate) async fn sync_items_by(&self, ask: SyncItems<'_>, judge: Judge) -> Result<SyncPage, EngineError> {
+    /// As [`Self::sync_items`], for the newest items of the folder alone. The window is made by the first call, as its
+    /// states remember; later ones name the same, or none. Making it by number reads the folder once; what lies outside
+    /// counts among the entries passed over.
+    ///
+    /// # Errors
+    /// As [`Self::sync_items`]; [`EngineError::InvalidState`] for the state of another window.
+    pub async fn sync_items_within(&self, ask: SyncItems<'_>, window: Window) -> Result<SyncPage, EngineError> {
+        #[cfg(feature = "deliberate-faults")]
+        let judge = self.engine().judge;
+        #[cfg(not(feature = "deliberate-faults"))]
+        let judge = Judge::Marks;
+        self.sync_items_by(ask, window, judge).await
+    }
+
+    pub(crate) async fn sync_items_by(
+        &self,
+        ask: SyncItems<'_>,
+        window: Window,
+        judge: Judge,
+    ) -> Result<SyncPage, EngineError> {
         let mut view = self.begin().await?;
         let collection = view.collection(ask.folder).await?;
         view.require(ask.folder, FolderRights::READ_ANY).await?;
         let now = view.position();
-        let marks = match ask.state {
+        let (marks, pane) = match ask.state {
             Some(bytes) if !bytes.is_empty() => {
                 let state = self.engine().sealer().open(bytes).map_err(EngineError::InvalidState)?;
                 let epochs = view.epochs_for(state.epoch).await?;
                 let root = view.snapshot.root();
-                marks_for(&state, root, epochs.as_deref(), &collection, ask.scope).map_err(EngineError::InvalidState)?
+                marks_for(&state, root, epochs.as_deref(), &collection, (ask.scope, window))
+                    .map_err(EngineError::InvalidState)?
             }
             // A first sync: no item is known, and no earlier change is of interest.
-            Some(_) | None => Marks { created: Seq::ZERO, changed: now, drain: None },
+            Some(_) | None => {
+                let marks = Marks { created: Seq::ZERO, changed: now, drain: None };
+                let pane = match window.is_open() {
+                    true => None,
+                    false => Some(view.pane(ask.folder, ask.scope, window, self.engine().now()).await?),
+                };
+                (marks, pane)
+            }
         };
         let mut walk = Walk {
             snapshot: &mut *view.snapshot,
             ask: &ask,
             ignored: ask.ignore.iter().copied().collect(),
             marks,
+            pane,
             judge,
             changes: Vec::new(),
             seen: HashSet::new(),
@@ -140,26 +169,30 @@ impl Mailbox {
             mailbox: view.guid(),
             epoch: view.snapshot.root().epoch,
             issued: now,
-            subject: Subject::Items { folder: ask.folder, scope: ask.scope, marks },
+            subject: Subject::Items { folder: ask.folder, scope: ask.scope, marks, pane },
         };
         Ok(SyncPage { state: self.engine().sealer().seal(&state), last: marks.drain.is_none(), changes })
     }
 }
 
-/// The marks of a state, where it is one for this folder and scope that can be served.
+/// The marks and the window of a state, where it is one for this folder and scope that can be served. An open window
+/// fits every state.
 pub(crate) fn marks_for(
     state: &SyncState,
     root: &RootRow,
     epochs: Option<&[Epoch]>,
     collection: &CollectionRow,
-    scope: SyncScope,
-) -> Result<Marks, StateFault> {
-    let Subject::Items { folder, scope: of, marks } = &state.subject else { return Err(StateFault::Mismatch) };
+    (scope, window): (SyncScope, Window),
+) -> Result<(Marks, Option<Pane>), StateFault> {
+    let Subject::Items { folder, scope: of, marks, pane } = &state.subject else { return Err(StateFault::Mismatch) };
     if (state.mailbox, *folder, *of) != (root.guid, collection.collection, scope) {
         return Err(StateFault::Mismatch);
     }
+    if !window.is_open() && pane.is_none_or(|pane| pane.window != window) {
+        return Err(StateFault::Mismatch);
+    }
     state.check_timeline(epochs, root.last_seq)?;
-    if marks.oldest() < collection.purged_seq { Err(StateFault::Expired) } else { Ok(*marks) }
+    if marks.oldest() < collection.purged_seq { Err(StateFault::Expired) } else { Ok((*marks, *pane)) }
 }
 
 /// Fills in the bags of the items that are returned, in one read.
@@ -200,6 +233,7 @@ struct Walk<'a, 'v> {
     ask: &'a SyncItems<'a>,
     ignored: HashSet<ItemId>,
     marks: Marks,
+    pane: Option<Pane>,
     #[cfg_attr(
         not(any(test, feature = "deliberate-faults")),
         expect(dead_code, reason = "there is one way outside tests")
@@ -244,10 +278,10 @@ impl Walk<'_, '_> {
         let mut cursor = drain.cursor;
         loop {
             let (folder, above) = (self.ask.folder, self.marks.created);
-            let page = self.snapshot.created(folder, above, cursor, self.rows_wanted(), Want::HOT).await?;
+            let page = self.snapshot.created(folder, above, cursor, self.rows_wanted(), self.want()).await?;
             for row in page.rows {
                 let before = Seq(row.created_seq.0.saturating_sub(1));
-                if self.takes(row.item, row.flags) {
+                if self.takes(row.item, row.flags) && self.is_inside(&row) {
                     if self.is_full() {
                         return Ok(Some(cursor));
                     }
@@ -270,7 +304,7 @@ impl Walk<'_, '_> {
     async fn changes(&mut self, drain: Drain) -> Result<Option<Seq>, EngineError> {
         let mut cursor = drain.cursor;
         loop {
-            let page = self.snapshot.changes(self.ask.folder, cursor, self.rows_wanted(), Want::HOT).await?;
+            let page = self.snapshot.changes(self.ask.folder, cursor, self.rows_wanted(), self.want()).await?;
             for entry in page.rows {
                 let seq = entry.seq();
                 let change = match entry {
@@ -299,7 +333,7 @@ impl Walk<'_, '_> {
 
     /// What a row in the change range means to the client.
     fn changed(&self, row: ItemRow, drain: Drain) -> Option<ItemSyncChange> {
-        if !self.takes(row.item, row.flags) || self.seen.contains(&row.item) {
+        if !self.takes(row.item, row.flags) || !self.is_inside(&row) || self.seen.contains(&row.item) {
             return None;
         }
         #[cfg(any(test, feature = "deliberate-faults"))]
@@ -343,12 +377,23 @@ impl Walk<'_, '_> {
         if !sent {
             return Ok(None);
         }
+        if self.pane.is_some_and(|pane| !pane.took(gone)) {
+            return Ok(None);
+        }
         // An item that left the scope before the drain began, and was back by then, came with the creations as an
         // Update.
         if rescoped && gone.seq <= drain.until {
             let row = self.snapshot.items(&[gone.item], Want::HOT).await?.pop().flatten();
             self.scanned += 1;
             if row.is_some_and(|row| self.takes(row.item, row.flags) && row.created_seq <= drain.until) {
+                return Ok(None);
+            }
+        }
+        if rescoped && self.pane.is_some() {
+            // The tombstone of a flip says nothing of its place; the item itself does, where it still is.
+            let row = self.snapshot.items(&[gone.item], Want::BAG).await?.pop().flatten();
+            self.scanned += 1;
+            if row.is_some_and(|row| !self.is_inside(&row)) {
                 return Ok(None);
             }
         }
@@ -384,6 +429,15 @@ impl Walk<'_, '_> {
 
     fn takes(&self, item: ItemId, flags: ItemFlags) -> bool {
         self.ask.scope.takes(flags.has(ItemFlags::ASSOCIATED)) && !self.ignored.contains(&item)
+    }
+
+    fn is_inside(&self, row: &ItemRow) -> bool {
+        self.pane.is_none_or(|pane| pane.takes(row))
+    }
+
+    /// What is read of rows: their place in a window lies in the bag.
+    const fn want(&self) -> Want {
+        if self.pane.is_some() { Want::BAG } else { Want::HOT }
     }
 
     fn limit(&self) -> usize {

@@ -7,16 +7,18 @@
 use std::{fmt, str::FromStr};
 
 use hmac::{Hmac, Mac};
-use model::{CollectionId, Guid, RootId, Seq, Time, limits};
+use model::{CollectionId, Guid, ItemId, RootId, Seq, Time, limits};
 use sha2::Sha256;
 use store::Epoch;
 
-use crate::{StateFault, SyncScope};
+use crate::window::Pane;
+use crate::{StateFault, SyncScope, Window};
 
 const VERSION: u8 = 1;
 const KIND_ITEMS: u8 = 1;
 const KIND_FOLDERS: u8 = 2;
 const KIND_SHARED: u8 = 3;
+const KIND_WINDOW: u8 = 4;
 const SEAL_BYTES: usize = 16;
 
 /// Seals states, so that only what this installation issued comes back.
@@ -48,6 +50,8 @@ pub(crate) enum Subject {
         scope: SyncScope,
         /// How far the client has come.
         marks: Marks,
+        /// Which of its items, by their place in the order of receipt; `None` for all.
+        pane: Option<Pane>,
     },
     /// The hierarchy, known up to where the state was issued.
     Folders {
@@ -135,7 +139,8 @@ impl Sealer {
     pub(crate) fn seal(&self, state: &SyncState) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.push(match state.subject {
-            Subject::Items { .. } => KIND_ITEMS,
+            Subject::Items { pane: None, .. } => KIND_ITEMS,
+            Subject::Items { pane: Some(_), .. } => KIND_WINDOW,
             Subject::Folders { .. } => KIND_FOLDERS,
             Subject::Shared { .. } => KIND_SHARED,
         });
@@ -143,7 +148,7 @@ impl Sealer {
         out.extend(state.epoch.to_le_bytes());
         put(&mut out, state.issued.0);
         match &state.subject {
-            Subject::Items { folder, scope, marks } => {
+            Subject::Items { folder, scope, marks, pane } => {
                 put(&mut out, folder.0);
                 out.push(match scope {
                     SyncScope::Normal => 0,
@@ -160,6 +165,13 @@ impl Sealer {
                 if let Some(drain) = marks.drain {
                     put(&mut out, drain.until.0);
                     put(&mut out, drain.cursor.0);
+                }
+                if let Some(Pane { window, floor: (time, item) }) = pane {
+                    for number in [window.days, window.newest_min, window.newest_max] {
+                        put(&mut out, u64::from(number));
+                    }
+                    out.extend(time.0.to_le_bytes());
+                    put(&mut out, item.0);
                 }
             }
             Subject::Folders { under } => put_under(&mut out, *under),
@@ -221,7 +233,8 @@ impl Reader<'_> {
         let epoch = u64::from_le_bytes(self.fixed()?);
         let issued = Seq(self.number()?);
         let subject = match kind {
-            KIND_ITEMS => self.items()?,
+            KIND_ITEMS => self.items(false)?,
+            KIND_WINDOW => self.items(true)?,
             KIND_FOLDERS => Subject::Folders { under: self.under()? },
             KIND_SHARED => {
                 let (under, viewer) = (self.under()?, RootId(self.number()?));
@@ -244,7 +257,7 @@ impl Reader<'_> {
         }
     }
 
-    fn items(&mut self) -> Option<Subject> {
+    fn items(&mut self, windowed: bool) -> Option<Subject> {
         let folder = CollectionId(self.number()?);
         let scope = match self.byte()? {
             0 => SyncScope::Normal,
@@ -263,7 +276,14 @@ impl Reader<'_> {
             Some(phase) => Some(Drain { until: Seq(self.number()?), phase, cursor: Seq(self.number()?) }),
             None => None,
         };
-        Some(Subject::Items { folder, scope, marks: Marks { created, changed, drain } })
+        let pane = if windowed { Some(self.pane()?) } else { None };
+        Some(Subject::Items { folder, scope, marks: Marks { created, changed, drain }, pane })
+    }
+
+    fn pane(&mut self) -> Option<Pane> {
+        let mut small = || self.number().and_then(|number| u32::try_from(number).ok());
+        let window = Window { days: small()?, newest_min: small()?, newest_max: small()? };
+        Some(Pane { window, floor: (Time(i64::from_le_bytes(self.fixed()?)), ItemId(self.number()?)) })
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -349,12 +369,20 @@ mod tests {
             folder: CollectionId(300),
             scope,
             marks: Marks { created: Seq(0), changed: Seq(127), drain },
+            pane: None,
+        };
+        let pane = |scope, floor| {
+            let marks = Marks { created: Seq(0), changed: Seq(127), drain: None };
+            let window = Window { days: 7, newest_min: 200, newest_max: u32::MAX };
+            Subject::Items { folder: CollectionId(300), scope, marks, pane: Some(Pane { window, floor }) }
         };
         let drain = |phase| Some(Drain { until: Seq(128), phase, cursor: Seq(16_384) });
         vec![
             state(items(SyncScope::Normal, None)),
             state(items(SyncScope::NormalAndAssociated, drain(Phase::Creates))),
             state(items(SyncScope::Associated, drain(Phase::Changes))),
+            state(pane(SyncScope::Normal, (Time(i64::MIN), ItemId(0)))),
+            state(pane(SyncScope::NormalAndAssociated, (Time(1 << 57), ItemId(1 << 40)))),
             state(Subject::Folders { under: None }),
             state(Subject::Folders { under: Some(CollectionId(1)) }),
             state(Subject::Shared { under: None, viewer: RootId(9), known: Vec::new() }),

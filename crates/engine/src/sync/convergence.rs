@@ -16,8 +16,10 @@ use store::{ItemRow, memory::MemoryStore};
 
 use super::{ItemSyncChange, Judge, SyncItems, SyncScope};
 use crate::token::{Marks, Subject};
+use crate::window::Pane;
 use crate::{
     DeleteMode, Engine, EngineError, Mailbox, MailboxName, NewAccount, Precondition, Query, Settings, StateFault,
+    Window,
 };
 
 const HISTORIES: u64 = 300;
@@ -50,6 +52,8 @@ struct World {
     engine: Engine,
     mailbox: Mailbox,
     folders: [CollectionId; 2],
+    /// Which items the clients want.
+    window: Window,
     /// Every `created_seq` an item has had.
     arrivals: BTreeMap<ItemId, BTreeSet<Seq>>,
     writes: u64,
@@ -68,7 +72,8 @@ impl World {
         let mut view = now(mailbox.begin()).unwrap();
         let folders = [now(view.distinguished("inbox")).unwrap(), now(view.distinguished("drafts")).unwrap()];
         let random = SeededRandom::new(!seed);
-        Self { random, clock, engine, mailbox, folders, arrivals: BTreeMap::new(), writes: 0, trims: 0 }
+        let (window, arrivals) = (Window::default(), BTreeMap::new());
+        Self { random, clock, engine, mailbox, folders, window, arrivals, writes: 0, trims: 0 }
     }
 
     fn pick(&self, below: u64) -> u64 {
@@ -80,8 +85,16 @@ impl World {
         now(now(self.mailbox.begin()).unwrap().find(folder, &query)).unwrap().rows
     }
 
-    fn content(&self, folder: CollectionId, scope: SyncScope) -> Known {
-        self.rows(folder, scope).iter().map(|row| (row.item, seen(row))).collect()
+    /// What a client should know: what the folder holds, and lies in its window.
+    fn content(&self, folder: CollectionId, scope: SyncScope, pane: Option<Pane>) -> Known {
+        let rows = self.rows(folder, scope);
+        let inside = rows.iter().filter(|row| pane.is_none_or(|pane| pane.takes(row)));
+        inside.map(|row| (row.item, seen(row))).collect()
+    }
+
+    /// A time of receipt within the last twenty days.
+    fn receipt(&self) -> Value {
+        Value::Time(Time(Time::from_date(2026, 1, 1).0 - Time::DAY * self.pick(20) as i64))
     }
 
     fn arrived(&mut self, row: &ItemRow) {
@@ -99,7 +112,8 @@ impl World {
             let flags = ItemFlags::default()
                 .set(ItemFlags::ASSOCIATED, self.pick(5) == 0)
                 .set(ItemFlags::READ, self.pick(2) == 0);
-            let bag = Bag::from_iter([(tags::SUBJECT, Value::text(text))]);
+            let bag =
+                Bag::from_iter([(tags::SUBJECT, Value::text(text)), (tags::MESSAGE_DELIVERY_TIME, self.receipt())]);
             let row = now(self.mailbox.create_item(here, ItemContent { bag, ..ItemContent::default() }, flags));
             return self.arrived(&row.unwrap());
         }
@@ -108,7 +122,12 @@ impl World {
         let toggled = |flag| row.flags.set(flag, !row.flags.has(flag));
         let what = self.pick(20);
         let result = match what {
-            0..5 => now(self.mailbox.update_item(row.item, Precondition::Any, &|draft| subject(draft))),
+            0..4 => now(self.mailbox.update_item(row.item, Precondition::Any, &|draft| subject(draft))),
+            // Received at another time, as it turns out.
+            4 => now(self.mailbox.update_item(row.item, Precondition::Any, &|draft| {
+                subject(draft);
+                draft.bag.set(tags::MESSAGE_DELIVERY_TIME, self.receipt());
+            })),
             5..10 => now(self.mailbox.set_read(row.item, !row.flags.has(ItemFlags::READ))),
             10 => now(self.mailbox.update_item(row.item, Precondition::Any, &|draft| {
                 subject(draft);
@@ -124,10 +143,10 @@ impl World {
         self.arrived(&result.unwrap());
     }
 
-    fn marks(&self, client: &Client) -> Option<Marks> {
+    fn marks(&self, client: &Client) -> Option<(Marks, Option<Pane>)> {
         let state = self.engine.sealer().open(client.state.as_ref()?).unwrap();
-        let Subject::Items { marks, .. } = state.subject else { panic!("a state of items") };
-        Some(marks)
+        let Subject::Items { marks, pane, .. } = state.subject else { panic!("a state of items") };
+        Some((marks, pane))
     }
 
     /// Asks for one page and applies it.
@@ -135,14 +154,14 @@ impl World {
         let limit = 1 + self.pick(4) as u32;
         let ask =
             SyncItems { folder: self.folders[0], state: client.state.as_deref(), ignore: &[], limit, scope, bag: true };
-        let page = match now(self.mailbox.sync_items_by(ask, judge)) {
+        let page = match now(self.mailbox.sync_items_by(ask, self.window, judge)) {
             Err(EngineError::InvalidState(StateFault::Expired)) if self.trims > 0 => {
                 *client = Client { quiet: true, ..Client::default() };
                 return Ok(false);
             }
             other => other.map_err(|error| error.to_string())?,
         };
-        let marks = self.marks(client);
+        let marks = self.marks(client).map(|(marks, _)| marks);
         let began = marks.is_none_or(|marks| marks.drain.is_none());
         client.quiet |= began;
         if page.changes.len() > limit as usize || !page.last && page.changes.len() < limit as usize {
@@ -158,7 +177,10 @@ impl World {
                 }
                 ItemSyncChange::Delete(item) => {
                     let created = marks.map_or(Seq::ZERO, |marks| marks.created);
-                    let new = self.arrivals.get(&item).and_then(|all| all.last()).is_some_and(|last| *last > created);
+                    let arrivals = self.arrivals.get(&item);
+                    let new = arrivals.and_then(|all| all.last()).is_some_and(|last| *last > created)
+                        // The tombstone of a flip does not say whether the item was in the window.
+                        || !self.window.is_open() && arrivals.is_some_and(|all| all.len() > 1);
                     (item, client.known.remove(&item).is_some() || new)
                 }
             };
@@ -167,7 +189,8 @@ impl World {
             }
         }
         client.state = Some(page.state);
-        let settled = self.content(self.folders[0], scope);
+        let pane = self.marks(client).and_then(|(_, pane)| pane);
+        let settled = self.content(self.folders[0], scope, pane);
         if page.last && client.quiet && client.known != settled {
             return Err(format!("{:?} is not {settled:?}", client.known));
         }
@@ -234,6 +257,82 @@ fn every_history_converges() {
     }
 }
 
+/// The same for clients that want the newest items alone, and strict ones they are still.
+#[test]
+fn every_history_converges_in_a_window() {
+    let windows = [
+        Window { days: 10, newest_min: 0, newest_max: 0 },
+        Window { days: 0, newest_min: 0, newest_max: 4 },
+        Window { days: 4, newest_min: 3, newest_max: 6 },
+    ];
+    let mut bounded = 0;
+    for (window, scope) in
+        windows.iter().flat_map(|one| [(one, SyncScope::Normal), (one, SyncScope::NormalAndAssociated)])
+    {
+        for seed in 0..HISTORIES / 3 {
+            let mut world = World::new(seed);
+            world.window = *window;
+            if let Err(why) = world.run(scope, Judge::Marks) {
+                panic!("{window:?}, {scope:?}, history {seed}, after {} writes: {why}", world.writes);
+            }
+            let page = now(world.mailbox.sync_items_by(
+                SyncItems { folder: world.folders[0], state: None, ignore: &[], limit: 512, scope, bag: false },
+                *window,
+                Judge::Marks,
+            ));
+            bounded += usize::from(page.unwrap().changes.len() < world.rows(world.folders[0], scope).len());
+        }
+    }
+    assert!(bounded > 50, "windows that bound nothing prove nothing: {bounded}");
+}
+
+#[test]
+fn windows_take_the_newest_received() {
+    let world = World::new(1);
+    let folder = world.folders[0];
+    let today = Time::from_date(2026, 1, 1);
+    // Received so many days ago, in the order of their making.
+    for days in [1, 30, 2, 2, 9, 0, 5, 400] {
+        let bag = Bag::from_iter([(tags::MESSAGE_DELIVERY_TIME, Value::Time(Time(today.0 - days * Time::DAY)))]);
+        let content = ItemContent { bag, ..ItemContent::default() };
+        now(world.mailbox.create_item(folder, content, ItemFlags::default())).unwrap();
+    }
+    let ages = |window: Window, state: Option<&[u8]>| {
+        let ask = SyncItems { folder, state, ignore: &[], limit: 512, scope: SyncScope::Normal, bag: true };
+        let page = now(world.mailbox.sync_items_within(ask, window))?;
+        let time = |change: &ItemSyncChange| {
+            let ItemSyncChange::Create(row) = change else { panic!("{change:?}") };
+            (today.0 - crate::window::placed_at(row).0) / Time::DAY
+        };
+        Ok::<_, EngineError>((page.changes.iter().map(time).collect::<Vec<_>>(), page.state))
+    };
+    let window = |days, newest_min, newest_max| Window { days, newest_min, newest_max };
+    for (window, inside) in [
+        (window(0, 0, 0), vec![400, 5, 0, 9, 2, 2, 30, 1]),
+        (window(5, 0, 0), vec![5, 0, 2, 2, 1]),
+        (window(2, 5, 0), vec![5, 0, 2, 2, 1]),
+        (window(5, 2, 0), vec![5, 0, 2, 2, 1]),
+        (window(0, 0, 2), vec![0, 1]),
+        // Of two of the same age the younger one comes first.
+        (window(0, 0, 3), vec![0, 2, 1]),
+        (window(5, 0, 1), vec![0]),
+        (window(5, 0, 100), vec![5, 0, 2, 2, 1]),
+        (window(1, 100, 0), vec![400, 5, 0, 9, 2, 2, 30, 1]),
+        (window(1, 4, 3), vec![0, 2, 1]),
+        (window(0, 3, 0), vec![400, 5, 0, 9, 2, 2, 30, 1]),
+    ] {
+        assert_eq!(ages(window, None).unwrap().0, inside, "{window:?}");
+    }
+    let (_, state) = ages(window(5, 0, 0), None).unwrap();
+    // The state remembers its window: the same and none go on, another does not.
+    for (window, fine) in [(window(5, 0, 0), true), (window(0, 0, 0), true), (window(6, 0, 0), false)] {
+        let outcome = ages(window, Some(&state));
+        assert_eq!(outcome.is_ok(), fine, "{window:?}");
+    }
+    let (_, all) = ages(window(0, 0, 0), None).unwrap();
+    assert_eq!(ages(window(5, 0, 0), Some(&all)).map(drop), Err(EngineError::InvalidState(StateFault::Mismatch)));
+}
+
 #[test]
 fn kinds_judged_by_the_cursor_diverge() {
     let diverged = (0..HISTORIES).any(|seed| World::new(seed).run(SyncScope::Normal, Judge::Cursor).is_err());
@@ -264,7 +363,7 @@ fn an_item_that_moved_on_between_two_pages_is_not_lost() {
             let state = client.state.as_deref();
             let (folder, scope) = (world.folders[0], SyncScope::Normal);
             let ask = SyncItems { folder, state, ignore: &[], limit: 1, scope, bag: true };
-            now(world.mailbox.sync_items_by(ask, judge)).unwrap()
+            now(world.mailbox.sync_items_by(ask, Window::default(), judge)).unwrap()
         };
         let first = one(&client);
         client.state = Some(first.state);

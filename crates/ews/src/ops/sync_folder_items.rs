@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{Access, EngineError, ItemSyncChange, ItemView, Mailbox, SyncItems, SyncPage, SyncScope};
+use engine::{Access, EngineError, ItemSyncChange, ItemView, Mailbox, SyncItems, SyncPage, SyncScope, Window};
 use model::limits;
 use xml::{Node, Writer};
 
@@ -19,6 +19,7 @@ pub(super) struct SyncFolderItems {
     ignore: Result<Vec<ItemRef>, Failure>,
     limit: u32,
     scope: SyncScope,
+    window: Result<Window, Failure>,
 }
 
 const SCOPES: &[(&str, SyncScope)] =
@@ -60,6 +61,22 @@ fn read_ignore(node: Option<Node<'_>>) -> Result<Result<Vec<ItemRef>, Failure>, 
     Ok(Ok(ids))
 }
 
+/// Reads the window; 0 and what is missing bound nothing. The outer error is a fault, the inner one of its numbers.
+fn read_window(body: Node<'_>) -> Result<Result<Window, Failure>, Fault> {
+    let number = |name: &str| match body.child_local(name) {
+        Some(node) => request::integer(node, i32::MIN, i32::MAX),
+        None => Ok(0),
+    };
+    let (days, least, most) = (number("NumberOfDays")?, number("MinimumCount")?, number("MaximumCount")?);
+    Ok(match (u32::try_from(days), u32::try_from(least), u32::try_from(most)) {
+        (Ok(days), Ok(newest_min), Ok(newest_max)) => Ok(Window { days, newest_min, newest_max }),
+        _ => {
+            let text = "The request is invalid: NumberOfDays, MaximumCount and MinimumCount cannot be negative.";
+            Err(Failure::text(ResponseCode::ErrorInvalidRequest, text))
+        }
+    })
+}
+
 impl Operation for SyncFolderItems {
     const NAME: &'static str = "SyncFolderItems";
     // The last three are of a later schema than the published one.
@@ -76,6 +93,7 @@ impl Operation for SyncFolderItems {
             ignore: read_ignore(body.child_local("Ignore"))?,
             limit: maximum.cast_unsigned(),
             scope: scope.transpose()?.unwrap_or(SyncScope::Normal),
+            window: read_window(body)?,
         })
     }
 
@@ -106,8 +124,9 @@ impl SyncFolderItems {
             scope: self.scope,
             bag: true,
         };
-        let page = match mailbox.sync_items(ask).await {
-            Err(error) if error.is_damage() => one_by_one(&mailbox, ask).await?,
+        let window = self.window.clone()?;
+        let page = match mailbox.sync_items_within(ask, window).await {
+            Err(error) if error.is_damage() => one_by_one(&mailbox, ask, window).await?,
             other => other?,
         };
         let guid = mailbox.guid();
@@ -141,8 +160,8 @@ impl SyncFolderItems {
 
 /// A page whose items are read each for itself, since one of them cannot be. It must not keep the client from the rest
 /// of the folder for ever, so its row stays without properties.
-async fn one_by_one(mailbox: &Mailbox, ask: SyncItems<'_>) -> Result<SyncPage, Failure> {
-    let mut page = mailbox.sync_items(SyncItems { bag: false, ..ask }).await?;
+async fn one_by_one(mailbox: &Mailbox, ask: SyncItems<'_>, window: Window) -> Result<SyncPage, Failure> {
+    let mut page = mailbox.sync_items_within(SyncItems { bag: false, ..ask }, window).await?;
     let mut view = mailbox.begin().await?;
     for change in &mut page.changes {
         if let ItemSyncChange::Create(row) | ItemSyncChange::Update(row) = change {
@@ -210,6 +229,62 @@ mod tests {
         assert!(ignored.children("Changes").is_empty());
         let four = sync(&world, "inbox", &three.text("SyncState"), TEN).success();
         assert!(four.children("Changes").is_empty());
+    }
+
+    /// A window bounds what a client hears of: the newest received, from the first call on.
+    #[test]
+    fn a_window_is_of_the_newest_items() {
+        let world = World::new();
+        let received = |subject: &str, day: &str| {
+            let time = model::Value::Time(format!("2024-0{day}T00:00:00Z").parse().unwrap());
+            let subject = (model::tags::SUBJECT, model::Value::text(subject));
+            world.item("inbox", &[subject, (model::tags::MESSAGE_DELIVERY_TIME, time)]).0
+        };
+        // It is the 6th of May.
+        let old = received("old", "1-01");
+        let new = received("new", "5-01");
+        received("newer", "5-05");
+        received("newest", "5-06");
+        for (window, subjects) in [
+            ("", "newest newer new old"),
+            ("<NumberOfDays>0</NumberOfDays>", "newest newer new old"),
+            ("<NumberOfDays>2</NumberOfDays>", "newest newer"),
+            ("<NumberOfDays>7</NumberOfDays><MaximumCount>2</MaximumCount>", "newest newer"),
+            ("<MaximumCount>1</MaximumCount>", "newest"),
+            ("<NumberOfDays>2</NumberOfDays><MinimumCount>3</MinimumCount>", "newest newer new"),
+            ("<NumberOfDays>1</NumberOfDays><MaximumCount>3</MaximumCount><MinimumCount>2</MinimumCount>", "newest newer"),
+        ] {
+            let page = sync(&world, "inbox", "", &format!("{TEN}{window}")).success();
+            assert_eq!(page.texts("Subject").join(" "), subjects, "{window}");
+        }
+        let days = format!("{TEN}<NumberOfDays>7</NumberOfDays>");
+        let first = sync(&world, "inbox", "", &days).success();
+        // What lies outside changes and goes unheard of, what lies inside does not.
+        for (id, subject) in [(&old, "old again"), (&new, "new again")] {
+            let rename = |draft: &mut engine::ItemDraft| {
+                draft.bag.set(model::tags::SUBJECT, model::Value::text(subject));
+            };
+            let mapi::entry_id::EntryId::Message { item, .. } = crate::id::parse(id).unwrap().entry else { panic!() };
+            block_on(world.mailbox().update_item(item, engine::Precondition::Any, &rename)).unwrap();
+        }
+        received("just come, and old", "1-02");
+        received("just come", "5-06");
+        let second = sync(&world, "inbox", &first.text("SyncState"), &days).success();
+        assert_eq!(second.texts("Subject"), ["just come", "new again"]);
+        for id in [&old, &new] {
+            world.call(&format!("<DeleteItem DeleteType=\"HardDelete\"><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></DeleteItem>")).success();
+        }
+        // A call that names no window goes on in that of its state.
+        for window in [TEN, &days] {
+            let third = sync(&world, "inbox", &second.text("SyncState"), window).success();
+            assert_eq!((third.children("Changes"), third.attributes("ItemId", "Id")), (vec!["Delete".into()], vec![new.clone()]));
+        }
+        let other = days.replace('7', "8");
+        assert_eq!(sync(&world, "inbox", &second.text("SyncState"), &other).codes(), ["ErrorInvalidSyncStateData"]);
+        let whole = sync(&world, "inbox", "", TEN).success().text("SyncState");
+        assert_eq!(sync(&world, "inbox", &whole, &days).codes(), ["ErrorInvalidSyncStateData"]);
+        assert_eq!(sync(&world, "inbox", "", &days.replace('7', "-7")).codes(), ["ErrorInvalidRequest"]);
+        assert_eq!(sync(&world, "inbox", "", &days.replace('7', "a")).codes(), ["ErrorSchemaValidation"]);
     }
 
     /// An item that cannot be read comes with its id alone, and the folder drains.
