@@ -90,12 +90,16 @@ impl ListCollection {
 }
 
 impl View {
-    /// The indexes of a list that every row has its key in. Costs nothing where the list has none, else one read.
+    /// The indexes of a list that every row has its key in; none where the list has changed since it was read. Costs
+    /// nothing where the list has none, else two reads.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn ready_indexes(&mut self, list: &ListCollection) -> Result<Vec<ListIndex>, EngineError> {
         let mut indexes = list.indexes();
+        if indexes.is_empty() || self.snapshot.collection(list.id()).await?.is_none_or(|now| now.seq != list.row.seq) {
+            return Ok(Vec::new());
+        }
         let mut after: Option<Bytes> = Some(Bytes::copy_from_slice(&list.id().0.to_be_bytes()));
         while !indexes.is_empty() {
             let page = self.snapshot.names(SCOPE_WORK, after.as_deref(), 2 * INDEXES_MAX).await?;

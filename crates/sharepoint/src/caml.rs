@@ -4,6 +4,7 @@
 //! since clients send them in several namespaces.
 
 mod eval;
+mod plan;
 
 use model::{Time, limits};
 use xml::Node;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub(crate) use eval::{Moment, SortCell, sort_cells};
+pub(crate) use plan::{Access, Stretch, accesses, id_bounds};
 
 /// Conditions inside one another. Tools chain `Or` to the right, one level for every value.
 const DEPTH_MAX: usize = 256;

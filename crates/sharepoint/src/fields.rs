@@ -268,6 +268,8 @@ pub(crate) struct Field {
     pub(crate) compute: Option<Compute>,
 }
 
+/// The attribute of a field in whose order rows can be read.
+pub(crate) const INDEXED: &str = "Indexed";
 /// Attributes that have a place of their own in [`Field`].
 const OWN_ATTRIBUTES: &[&str] =
     &["ID", "Name", "StaticName", "DisplayName", "Type", "SourceID", "Required", "ReadOnly", "Hidden", "FromBaseType"];
@@ -349,6 +351,39 @@ impl Field {
     /// Whether clients may set it.
     pub(crate) fn is_settable(&self) -> bool {
         !self.read_only && self.compute.is_none() && !matches!(self.kind, FieldType::Computed | FieldType::Calculated)
+    }
+
+    /// Whether rows can be read in its order.
+    pub(crate) fn is_indexed(&self) -> bool {
+        truth(self.attribute(INDEXED))
+    }
+
+    /// Says whether rows can be read in its order.
+    pub(crate) fn set_indexed(&mut self, indexed: bool) {
+        self.attributes.retain(|(name, _)| name != INDEXED);
+        if indexed {
+            self.attributes.push((INDEXED.into(), "TRUE".into()));
+        }
+    }
+
+    /// Whether rows can be read in its order at all: it has one value, which is stored. The order of `ID` is that of the
+    /// list itself.
+    pub(crate) fn can_be_indexed(&self) -> bool {
+        let single = matches!(
+            self.kind,
+            FieldType::Text
+                | FieldType::Choice
+                | FieldType::Integer
+                | FieldType::Number
+                | FieldType::Currency
+                | FieldType::Boolean
+                | FieldType::DateTime
+                | FieldType::Lookup
+                | FieldType::User
+                | FieldType::AllDayEvent
+                | FieldType::Recurrence
+        );
+        self.name == "ID" || single && self.compute.is_none()
     }
 
     /// The value that a new item has where the client gives none: what stands in `Default`.

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{EngineError, list_keys};
+use engine::{EngineError, INDEXES_MAX, list_keys, set_indexes};
 use model::{Bag, Guid, Value, limits};
 use xml::Node;
 
 use crate::{
     code::{Code, Failure},
     context::Context,
-    fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, bag_keys, custom_fields},
+    fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, INDEXED, bag_keys, custom_fields, truth},
     schema::{List, field_xml},
     views::{self, ListView},
 };
@@ -95,6 +95,12 @@ impl Lists {
         }
     }
 
+    /// The fields in whose order rows can be read. The order of `ID` needs no index.
+    fn indexed(&self) -> Vec<&str> {
+        let indexed = self.custom.iter().filter(|field| field.is_indexed() && field.name != "ID");
+        indexed.map(|field| &*field.name).collect()
+    }
+
     fn write(&self, bag: &mut Bag) {
         let put = |bag: &mut Bag, key, texts: Vec<String>| {
             bag.put(key, (!texts.is_empty()).then_some(Value::Texts(texts)));
@@ -103,6 +109,7 @@ impl Lists {
         if self.views_changed {
             views::store(bag, &self.views);
         }
+        set_indexes(bag, &self.indexed());
     }
 }
 
@@ -130,7 +137,7 @@ impl ListDraft {
     /// Its name gets a digit where it is taken; `id` stands in where its own is missing or taken.
     ///
     /// # Errors
-    /// [`Failure::Coded`] for an element without a usable name or type, and past the bounds.
+    /// [`Failure::Coded`] for an element without a usable name or type, for an index that cannot be, and past the bounds.
     pub(crate) fn add(&mut self, node: Node<'_>, show: Option<Option<Guid>>, id: Guid) -> Result<Field, Failure> {
         if self.lists.custom.len() >= CUSTOM_FIELDS_MAX {
             return Err(Failure::bad_value("The list has too many fields."));
@@ -146,6 +153,7 @@ impl ListDraft {
         if self.list.field_by_id(field.id).is_some() || self.lists.custom.iter().any(|other| other.id == field.id) {
             field.id = id;
         }
+        self.check_index(&field)?;
         self.step(Step::Add(field.clone()));
         if let Some(view) = show {
             self.step(Step::Show { field: field.name.to_string(), view });
@@ -156,7 +164,7 @@ impl ListDraft {
     /// Changes the field that a `Field` element names to what the element says. A field of the template keeps its type.
     ///
     /// # Errors
-    /// [`Failure::Coded`] where there is none.
+    /// [`Failure::Coded`] where there is none, and for an index that cannot be.
     pub(crate) fn change(&mut self, node: Node<'_>) -> Result<Field, Failure> {
         let name = node.attribute("Name").unwrap_or_default();
         let old = self.find(name).cloned().ok_or_else(|| no_field(name))?;
@@ -170,8 +178,43 @@ impl ListDraft {
         } else if let Some(display) = node.attribute("DisplayName") {
             field.display = display.to_owned().into();
         }
+        match node.attribute(INDEXED) {
+            Some(indexed) => field.set_indexed(truth(Some(indexed))),
+            // What costs much to make goes only where the client says so, or where it cannot stay.
+            None => field.set_indexed(old.is_indexed() && field.can_be_indexed()),
+        }
+        self.replace(field)
+    }
+
+    /// Changes a field.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] where there is none of that name, and for an index that cannot be.
+    pub(crate) fn edit(&mut self, name: &str, change: impl FnOnce(&mut Field)) -> Result<Field, Failure> {
+        let mut field = self.find(name).cloned().ok_or_else(|| no_field(name))?;
+        change(&mut field);
+        self.replace(field)
+    }
+
+    fn replace(&mut self, field: Field) -> Result<Field, Failure> {
+        self.check_index(&field)?;
         self.step(Step::Replace(field.clone()));
         Ok(field)
+    }
+
+    /// Whether a field may be indexed, where it is to be.
+    fn check_index(&self, field: &Field) -> Result<(), Failure> {
+        if !field.is_indexed() {
+            return Ok(());
+        }
+        if !field.can_be_indexed() {
+            return Err(Failure::bad_value(format!("The field {} cannot be indexed.", field.name)));
+        }
+        let others = self.lists.indexed().into_iter().filter(|name| *name != field.name).count();
+        if field.name != "ID" && others >= INDEXES_MAX {
+            return Err(Failure::bad_value(format!("A list has at most {INDEXES_MAX} indexes.")));
+        }
+        Ok(())
     }
 
     /// Removes a field that was added.

@@ -1,4 +1,9 @@
 //! Choosing the rows of an answer without a token: conditions, folders, orders and pages.
+//!
+//! Where an index of the list leads to the rows, [`indexed`] reads them; otherwise the list is read. Both give the same
+//! rows in the same order, with the same pages.
+
+mod indexed;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,7 +12,7 @@ use engine::{SyncScope, View};
 use model::{ItemId, Predicate, Seq, Time, limits};
 
 use crate::{
-    caml::{Condition, FieldRef, Moment, OrderKey, SortCell, sort_cells},
+    caml::{Condition, FieldRef, Moment, OrderKey, SortCell, id_bounds, sort_cells},
     code::Failure,
     fields::Field,
     paths,
@@ -54,6 +59,11 @@ impl Filter {
     fn takes_all(&self) -> bool {
         let root = self.folder.as_deref() == Some("");
         self.condition.is_none() && root && self.scope == Scope::RecursiveAll
+    }
+
+    /// The lowest and the highest number that a row of the answer may have.
+    fn numbers(&self, list: &List, moment: &Moment<'_>) -> (u32, u32) {
+        self.condition.as_ref().map_or((1, u32::MAX), |condition| id_bounds(condition, list, moment))
     }
 
     /// Whether a row belongs to the answer.
@@ -111,10 +121,21 @@ impl Bookmark {
         Ok(bookmark)
     }
 
+    /// The bookmark of a row in an order.
+    fn of(order: &[OrderKey], cells: &[SortCell], number: u32) -> Self {
+        let keys = order.iter().zip(cells).filter(|(key, _)| key.field.name() != "ID");
+        let keys = keys.map(|(key, cell)| (key.field.name().to_owned(), cell_text(cell))).collect();
+        Self { number, since: None, keys }
+    }
+
     fn cells(&self, order: &[OrderKey]) -> Option<Vec<SortCell>> {
         order
             .iter()
             .map(|key| {
+                // The number of the row is told by that name anyway.
+                if key.field.name() == "ID" {
+                    return Some(SortCell::Number(f64::from(self.number)));
+                }
                 let text = self.keys.get(key.field.name())?;
                 match text.split_at_checked(1) {
                     Some(("n", number)) => number.parse().ok().map(SortCell::Number),
@@ -260,6 +281,10 @@ async fn read(
     listing: Listing,
 ) -> Result<Listing, Failure> {
     let limit = limit.unwrap_or(usize::MAX);
+    let question = indexed::Question { list, filter, order, after, limit, moment };
+    if let Some(found) = indexed::read(view, &question, &listing).await? {
+        return Ok(found);
+    }
     match order.first() {
         None => ascending(view, list, filter, after, limit, moment, listing).await,
         Some(key) if is_id(list, key) => {
@@ -282,12 +307,17 @@ async fn ascending(
     moment: &Moment<'_>,
     mut listing: Listing,
 ) -> Result<Listing, Failure> {
-    let mut from = after.map(|bookmark| ItemId::in_list(list.id(), bookmark.number));
+    let (lowest, highest) = filter.numbers(list, moment);
+    let from = after.map_or(0, |bookmark| bookmark.number).max(lowest.saturating_sub(1));
+    let mut from = Some(ItemId::in_list(list.id(), from));
+    let mut rows_max = 0;
     loop {
         let room = limit.saturating_sub(listing.len()).saturating_add(1);
-        let page = view.rows(list.id(), from, room.min(limits::PAGE_ROWS_MAX)).await?;
+        // Where few rows are taken, more are read at a time.
+        rows_max = room.max(2 * rows_max).min(limits::PAGE_ROWS_MAX);
+        let page = view.rows(list.id(), from, rows_max).await?;
         from = page.rows.last().map(|row| row.item);
-        let more = page.more;
+        let more = page.more && from.is_some_and(|last| last.number() < highest);
         for row in page.rows {
             if take(&mut listing, list, filter, Item::from(row), limit, moment)? {
                 return Ok(listing);
@@ -322,9 +352,13 @@ async fn descending(
             found.rows.first().map_or(0, |row| row.item.number()).saturating_add(1)
         }
     };
-    while below > 1 {
-        let room = limit.saturating_sub(listing.len()).saturating_add(1).min(limits::PAGE_ROWS_MAX) as u32;
-        let lowest = below.saturating_sub(room).max(1);
+    let (first, highest) = filter.numbers(list, moment);
+    below = below.min(highest.saturating_add(1));
+    let mut rows_max = 0;
+    while below > first {
+        let room = limit.saturating_sub(listing.len()).saturating_add(1);
+        rows_max = room.max(2 * rows_max).min(limits::PAGE_ROWS_MAX);
+        let lowest = below.saturating_sub(rows_max as u32).max(first);
         let ids: Vec<ItemId> = (lowest..below).rev().map(|number| ItemId::in_list(list.id(), number)).collect();
         below = lowest;
         for row in view.items(&ids).await?.into_iter().flatten() {
@@ -392,6 +426,19 @@ async fn sorted(
             return Err(Failure::uncoded("The list is too large to be sorted."));
         }
     }
+    sorted_page(view, list, order, after, limit, keyed, listing).await
+}
+
+/// The page of an order out of all rows that belong to it.
+async fn sorted_page(
+    view: &mut View,
+    list: &List,
+    order: &[OrderKey],
+    after: Option<&Bookmark>,
+    limit: usize,
+    mut keyed: Vec<(Vec<SortCell>, u32)>,
+    listing: Listing,
+) -> Result<Listing, Failure> {
     keyed.sort_by(|left, right| order_rows(order, left, right));
     let start = match after {
         None => 0,
@@ -407,11 +454,8 @@ async fn sorted(
     };
     let rest = keyed.get(start..).unwrap_or_default();
     let taken = rest.get(..limit.min(rest.len())).unwrap_or_default();
-    let next = (taken.len() < rest.len()).then(|| taken.last()).flatten().map(|(cells, number)| Bookmark {
-        number: *number,
-        since: None,
-        keys: order.iter().zip(cells).map(|(key, cell)| (key.field.name().to_owned(), cell_text(cell))).collect(),
-    });
+    let next = (taken.len() < rest.len()).then(|| taken.last()).flatten();
+    let next = next.map(|(cells, number)| Bookmark::of(order, cells, *number));
     let ids: Vec<ItemId> = taken.iter().map(|(_, number)| ItemId::in_list(list.id(), *number)).collect();
     if listing.keep_ids {
         return Ok(Listing { ids, next, ..listing });

@@ -137,6 +137,15 @@ impl Names {
         self.lookups.get(&*field.name).and_then(|names| names.get(&id)).cloned().unwrap_or_default()
     }
 
+    /// The ids of which the text that a field shows passes a test. Costs all names that were read.
+    pub(crate) fn ids_with(&self, field: &Field, test: impl Fn(&str) -> bool) -> Vec<u32> {
+        let chosen = |(id, text): (&u32, &String)| test(text).then_some(*id);
+        if field.kind.is_user() {
+            return self.people.iter().filter_map(|(id, person)| chosen((id, &person.title))).collect();
+        }
+        self.lookups.get(&*field.name).into_iter().flatten().filter_map(chosen).collect()
+    }
+
     /// The texts that a field shows for a value of ids.
     pub(crate) fn texts(&self, field: &Field, value: &Value) -> Vec<String> {
         let show = |id: u32| if field.kind.is_user() { self.person(id, false) } else { self.lookup(field, id) };

@@ -4,6 +4,7 @@ mod attachments;
 mod changes;
 mod field_types;
 mod files;
+mod indexes;
 mod items;
 mod lists;
 
@@ -14,7 +15,7 @@ use engine::{Caller, Engine, NewAccount, NewSite};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use model::{FixedClock, SeededRandom, Time};
-use store::memory::MemoryStore;
+use store::{Store, memory::MemoryStore};
 use xml::{Document, Limits, Node};
 
 use crate::{Call, Settings, SharePoint};
@@ -35,8 +36,12 @@ pub(crate) struct Reply {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::over(Arc::new(MemoryStore::new(1))).await
+    }
+
+    /// The same over this store, which is empty.
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(FixedClock::new("2026-03-04T05:06:07Z".parse::<Time>().unwrap()));
-        let store = Arc::new(MemoryStore::new(1));
         let random = Arc::new(SeededRandom::new(7));
         let engine = Engine::open(store, clock.clone(), random, engine::Settings::default()).await.unwrap();
         let account = NewAccount {

@@ -83,19 +83,15 @@ fn compare(row: &Row<'_>, name: &FieldRef, how: How, value: &CamlValue, moment: 
     }
     let lookup = field.kind.is_user() || field.kind.is_lookup();
     if lookup {
-        let by_id = name.lookup_id || value.operand == Operand::UserId;
-        let wanted = match &value.operand {
-            Operand::UserId => moment.user_id.to_string(),
-            Operand::Text(text) => text.trim().to_owned(),
-            Operand::Today(_) | Operand::Now | Operand::Span(_) => return false,
+        return match wanted_lookup(name, value, moment) {
+            None => false,
+            Some(Wanted::Id(wanted)) => {
+                names::ids(&stored).iter().any(|id| accepts(how, f64::from(*id).partial_cmp(&wanted)))
+            }
+            Some(Wanted::Text(wanted)) => {
+                moment.names.texts(field, &stored).iter().any(|text| text_holds(how, text, &wanted))
+            }
         };
-        // An integer compared without LookupId means the id as well.
-        if by_id || matches!(value.kind.as_str(), "integer" | "counter") {
-            let ids = names::ids(&stored);
-            let wanted = wanted.split(";#").next().unwrap_or_default().parse::<f64>();
-            return wanted.is_ok_and(|wanted| ids.iter().any(|id| accepts(how, f64::from(*id).partial_cmp(&wanted))));
-        }
-        return moment.names.texts(field, &stored).iter().any(|text| text_holds(how, text, &wanted));
     }
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other types are numbers, or hold nothing in lists")]
     match &stored {
@@ -123,6 +119,29 @@ fn compare(row: &Row<'_>, name: &FieldRef, how: How, value: &CamlValue, moment: 
     }
 }
 
+/// What lookups are compared with.
+pub(super) enum Wanted {
+    /// An id.
+    Id(f64),
+    /// A name.
+    Text(String),
+}
+
+/// What a lookup is compared with. `None` where it compares with nothing.
+pub(super) fn wanted_lookup(name: &FieldRef, value: &CamlValue, moment: &Moment<'_>) -> Option<Wanted> {
+    let by_id = name.lookup_id || value.operand == Operand::UserId;
+    let wanted = match &value.operand {
+        Operand::UserId => moment.user_id.to_string(),
+        Operand::Text(text) => text.trim().to_owned(),
+        Operand::Today(_) | Operand::Now | Operand::Span(_) => return None,
+    };
+    // An integer compared without LookupId means the id as well.
+    if by_id || matches!(value.kind.as_str(), "integer" | "counter") {
+        return wanted.split(";#").next().unwrap_or_default().parse::<f64>().ok().map(Wanted::Id);
+    }
+    Some(Wanted::Text(wanted))
+}
+
 fn is_multiple(value: &Value) -> bool {
     matches!(value, Value::Texts(_) | Value::I32s(_))
 }
@@ -141,7 +160,7 @@ fn accepts(how: How, order: Option<Ordering>) -> bool {
 }
 
 /// Text compares without case, as in the collation of the database of the original.
-fn text_holds(how: How, text: &str, wanted: &str) -> bool {
+pub(super) fn text_holds(how: How, text: &str, wanted: &str) -> bool {
     let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
     match how {
         How::BeginsWith => text.starts_with(&wanted),
@@ -154,15 +173,7 @@ fn text_holds(how: How, text: &str, wanted: &str) -> bool {
 
 fn number_holds(how: How, stored: &Value, value: &CamlValue, moment: &Moment<'_>) -> bool {
     let Some(number) = as_number(stored) else { return false };
-    let wanted = match &value.operand {
-        Operand::Text(text) => {
-            let text = text.trim();
-            let first = text.split(";#").next().unwrap_or(text);
-            first.parse::<f64>().ok().or_else(|| value::boolean(text).map(|flag| f64::from(u8::from(flag))))
-        }
-        Operand::UserId => Some(f64::from(moment.user_id)),
-        Operand::Today(_) | Operand::Now | Operand::Span(_) => None,
-    };
+    let wanted = wanted_number(value, moment);
     match how {
         How::BeginsWith | How::Contains => {
             let Operand::Text(wanted) = &value.operand else { return false };
@@ -171,6 +182,19 @@ fn number_holds(how: How, stored: &Value, value: &CamlValue, moment: &Moment<'_>
         How::Eq | How::Neq | How::Gt | How::Geq | How::Lt | How::Leq | How::Includes | How::NotIncludes => {
             accepts(how, wanted.and_then(|wanted| number.partial_cmp(&wanted)))
         }
+    }
+}
+
+/// What numbers are compared with.
+pub(super) fn wanted_number(value: &CamlValue, moment: &Moment<'_>) -> Option<f64> {
+    match &value.operand {
+        Operand::Text(text) => {
+            let text = text.trim();
+            let first = text.split(";#").next().unwrap_or(text);
+            first.parse::<f64>().ok().or_else(|| value::boolean(text).map(|flag| f64::from(u8::from(flag))))
+        }
+        Operand::UserId => Some(f64::from(moment.user_id)),
+        Operand::Today(_) | Operand::Now | Operand::Span(_) => None,
     }
 }
 
@@ -187,13 +211,7 @@ fn as_number(value: &Value) -> Option<f64> {
 
 /// Only the dates are compared, unless the client says otherwise.
 fn time_holds(how: How, stored: Time, value: &CamlValue, moment: &Moment<'_>) -> bool {
-    let wanted = match &value.operand {
-        Operand::Text(text) => value::time(text),
-        Operand::Today(days) => Some(midnight(moment.now).plus_seconds(days.saturating_mul(86_400))),
-        Operand::Now => Some(moment.now),
-        Operand::Span(_) | Operand::UserId => None,
-    };
-    let Some(wanted) = wanted else { return false };
+    let Some(wanted) = wanted_time(value, moment) else { return false };
     let order = if value.include_time {
         stored.whole_second().cmp(&wanted.whole_second())
     } else {
@@ -202,7 +220,17 @@ fn time_holds(how: How, stored: Time, value: &CamlValue, moment: &Moment<'_>) ->
     accepts(how, Some(order))
 }
 
-fn midnight(time: Time) -> Time {
+/// What times are compared with.
+pub(super) fn wanted_time(value: &CamlValue, moment: &Moment<'_>) -> Option<Time> {
+    match &value.operand {
+        Operand::Text(text) => value::time(text),
+        Operand::Today(days) => Some(midnight(moment.now).plus_seconds(days.saturating_mul(86_400))),
+        Operand::Now => Some(moment.now),
+        Operand::Span(_) | Operand::UserId => None,
+    }
+}
+
+pub(super) fn midnight(time: Time) -> Time {
     Time(time.0 - time.0.rem_euclid(Time::DAY))
 }
 
@@ -279,10 +307,11 @@ fn cell(field: &Field, value: &Value, names: &Names) -> SortCell {
         return SortCell::Text(names.texts(field, value).join(";").to_lowercase());
     }
     if let Value::Time(time) = value {
-        return SortCell::Number((time.0 / Time::SECOND) as f64);
+        return SortCell::Number(time.0.div_euclid(Time::SECOND) as f64);
     }
     match as_number(value) {
-        Some(number) => SortCell::Number(number),
+        // Zero has no sign here.
+        Some(number) => SortCell::Number(number + 0.0),
         None => SortCell::Text(crate::rows::plain_text(value, true).to_lowercase()),
     }
 }

@@ -65,7 +65,7 @@ fn entity(list: &List, field: &Field) -> Entity {
     entity.plain("Group", field.attribute("Group").unwrap_or("Custom Columns"));
     entity.plain("Hidden", field.hidden);
     entity.plain("Id", field.id.to_string());
-    entity.plain("Indexed", false);
+    entity.plain("Indexed", field.is_indexed() || field.name == "ID");
     entity.plain("InternalName", &*field.name);
     entity.plain("JSLink", Json::Null);
     entity.plain("ReadOnlyField", field.read_only);
@@ -189,6 +189,7 @@ fn markup(body: &super::body::Body) -> Result<String, RestError> {
     for (property, attribute) in [
         ("Required", "Required"),
         ("Description", "Description"),
+        ("Indexed", "Indexed"),
         ("LookupListId", "List"),
         ("LookupFieldName", "ShowField"),
         ("MinimumValue", "Min"),
@@ -211,6 +212,70 @@ fn markup(body: &super::body::Body) -> Result<String, RestError> {
     }
     writer.end();
     String::from_utf8(writer.into_bytes()).map_err(|_| RestError::bad_query("The field is not valid."))
+}
+
+/// What clients may change of a field.
+const CHANGEABLE: &[&str] = &[
+    "Title",
+    "Description",
+    "Required",
+    "Hidden",
+    "Indexed",
+    "ReadOnlyField",
+    "Group",
+    "DefaultValue",
+    "FieldTypeKind",
+];
+
+/// `MERGE lists(guid'…')/fields('…')`. The type and a default may be sent along as they are.
+pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    drop(view);
+    let field = find(ask, &list)?.clone();
+    let body = ask.body()?;
+    for (name, _) in body.values() {
+        if !CHANGEABLE.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            return Err(RestError::no_property(name, "SP.Field"));
+        }
+    }
+    if body.number("FieldTypeKind")?.is_some_and(|number| number != i64::from(kind(field.kind).0)) {
+        return Err(RestError::bad_value("The type of a field does not change."));
+    }
+    if body.get("DefaultValue").is_some() && body.text("DefaultValue")? != field.default_text() {
+        return Err(RestError::bad_value("The default of a field does not change here; send its SchemaXml instead."));
+    }
+    let flag = |name: &str| -> Result<Option<bool>, RestError> {
+        let text = body.text(name)?;
+        let bad = || RestError::bad_value(format!("The property {name} is not true or false."));
+        text.map(|text| crate::value::boolean(text.trim()).ok_or_else(bad)).transpose()
+    };
+    let (required, hidden, indexed) = (flag("Required")?, flag("Hidden")?, flag("Indexed")?);
+    let (read_only, title) = (flag("ReadOnlyField")?, body.text("Title")?);
+    if title.as_deref().is_some_and(|title| title.trim().is_empty()) {
+        return Err(RestError::bad_value("The title of the field is empty."));
+    }
+    if !field.custom && read_only.is_some_and(|read_only| read_only != field.read_only) {
+        return Err(RestError::bad_value("Whether a field of the template is written does not change."));
+    }
+    let texts = [("Description", body.text("Description")?), ("Group", body.text("Group")?)];
+    let mut draft = ListDraft::new(list);
+    let edit = |field: &mut Field| {
+        field.display = title.map_or_else(|| field.display.clone(), |title| title.trim().to_owned().into());
+        field.required = required.unwrap_or(field.required);
+        field.hidden = hidden.unwrap_or(field.hidden);
+        field.read_only = read_only.unwrap_or(field.read_only);
+        for (name, text) in texts {
+            if let Some(text) = text {
+                field.attributes.retain(|(own, _)| own != name);
+                field.attributes.push((name.into(), text.into()));
+            }
+        }
+        field.set_indexed(indexed.unwrap_or_else(|| field.is_indexed()));
+    };
+    draft.edit(&field.name, edit).map_err(|failure| ask.failed(failure))?;
+    draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
+    Ok(Reply::Changed(None))
 }
 
 /// `DELETE lists(guid'…')/fields('…')`, of a field that was added.

@@ -82,6 +82,7 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/fields/addfield" => list_fields::add;
     Post "web/lists()/fields/createfieldasxml" => list_fields::add;
     Get "web/lists()/fields()" => list_fields::one;
+    Merge "web/lists()/fields()" => list_fields::change;
     Delete "web/lists()/fields()" => list_fields::delete;
     Post "web/lists()/getchanges" => list_changes::run;
     Post "web/lists()/getitems" => items::by_caml;
