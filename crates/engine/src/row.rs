@@ -17,6 +17,15 @@ use crate::{EngineError, Rights, Site, View};
 /// A change of a row's draft and of its parts.
 type RowChange<'a> = dyn Fn(&mut RowDraft, &mut Vec<PartChange>) -> Result<(), EngineError> + Sync + 'a;
 
+/// On whose behalf a row is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The caller: the version grows, and the row says when and by whom.
+    Caller,
+    /// The system: none of that.
+    System,
+}
+
 /// Paths inside a list are in this scope plus the list's id.
 pub(crate) const SCOPE_PATHS: u64 = 1 << 40;
 
@@ -131,7 +140,27 @@ impl Site {
             draft.bag.put(ROW_ATTACHMENTS, attachments);
             Ok(())
         };
-        self.rewrite_row(id, expected, &whole).await
+        self.rewrite_row(id, expected, By::Caller, &whole).await
+    }
+
+    /// [`Self::update_row`] on behalf of the system: version, time and editor of the row stay as they are, and it leaves
+    /// a SystemUpdate mark, so that those who synchronise learn of it all the same.
+    ///
+    /// # Errors
+    /// As [`Self::update_row`].
+    pub async fn system_update_row(
+        &self,
+        id: ItemId,
+        expected: Option<i32>,
+        change: &(dyn Fn(&mut RowDraft) + Sync),
+    ) -> Result<ItemRow, EngineError> {
+        let whole = |draft: &mut RowDraft, _: &mut Vec<PartChange>| {
+            let attachments = draft.bag.get(&ROW_ATTACHMENTS).cloned();
+            change(draft);
+            draft.bag.put(ROW_ATTACHMENTS, attachments);
+            Ok(())
+        };
+        self.rewrite_row(id, expected, By::System, &whole).await
     }
 
     /// [`Self::update_row`] with changes of parts; where `change` fails nothing is written.
@@ -139,6 +168,7 @@ impl Site {
         &self,
         id: ItemId,
         expected: Option<i32>,
+        by: By,
         change: &RowChange<'_>,
     ) -> Result<ItemRow, EngineError> {
         self.check(Rights::Contribute)?;
@@ -151,13 +181,15 @@ impl Site {
             let mut draft = RowDraft { bag: bag.clone(), flags: row.flags, path: path.clone(), file: None };
             let mut parts = Vec::new();
             change(&mut draft, &mut parts)?;
-            for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR] {
+            for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR, ROW_VERSION, ROW_MODIFIED, ROW_EDITOR] {
                 let kept = bag.get(&key).cloned();
                 draft.bag.put(key, kept);
             }
-            draft.bag.set(ROW_VERSION, Value::I32(version.wrapping_add(1)));
-            draft.bag.set(ROW_MODIFIED, Value::Time(self.engine().now().whole_second()));
-            draft.bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+            if by == By::Caller {
+                draft.bag.set(ROW_VERSION, Value::I32(version.wrapping_add(1)));
+                draft.bag.set(ROW_MODIFIED, Value::Time(self.engine().now().whole_second()));
+                draft.bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+            }
             draft.bag.put(ROW_PATH, draft.path.clone().map(Value::Text));
             let encoded = checked_bag(&draft.bag)?;
             let mut commit = Commit::new(self.root(), self.engine().now());
@@ -176,6 +208,9 @@ impl Site {
                 push_rename(&mut commit, &row, (path.as_deref(), draft.path.as_deref()), &below)?;
             }
             parts.extend(file_part(draft.file)?.map(PartChange::Put));
+            if by == By::System {
+                commit.writes.push(Write::MarkItem { item: id, kind: TombstoneKind::SystemUpdated, note: note(&bag) });
+            }
             let at = commit.writes.len();
             commit.writes.push(Write::UpdateItem(ItemChange {
                 item: id,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::{Bag, BagRef, Guid, ItemId, PropertyKey, Seq, Time, Value, limits};
 use store::{ItemRow, PartChange, PartData};
 
-use crate::{EngineError, Site};
+use crate::{EngineError, Site, row::By};
 
 /// Of a row: its attachments, Texts; each `GUID version modified part name`.
 pub(crate) const ROW_ATTACHMENTS: PropertyKey = PropertyKey::Field(Cow::Borrowed("#Attachments"));
@@ -105,7 +105,7 @@ impl Site {
             return Err(EngineError::TooLarge("attachment"));
         }
         let (guid, modified) = (self.engine().random().guid(), self.engine().now().whole_second());
-        self.rewrite_row(row, None, &|draft, parts| {
+        self.rewrite_row(row, None, By::Caller, &|draft, parts| {
             let mut all = RowAttachment::read(draft.bag.get(&ROW_ATTACHMENTS));
             let at = all.iter().position(|own| own.is_named(name));
             expected.check(row, at.and_then(|at| all.get(at)))?;
@@ -137,7 +137,7 @@ impl Site {
     /// [`EngineError::NoItem`] for the row or the attachment; [`EngineError::Stale`] by what is expected; when the store
     /// fails.
     pub async fn detach(&self, row: ItemId, name: &str, expected: AttachmentExpected) -> Result<ItemRow, EngineError> {
-        self.rewrite_row(row, None, &|draft, parts| {
+        self.rewrite_row(row, None, By::Caller, &|draft, parts| {
             let mut all = RowAttachment::read(draft.bag.get(&ROW_ATTACHMENTS));
             let at = all.iter().position(|own| own.is_named(name)).ok_or(EngineError::NoItem(row))?;
             expected.check(row, all.get(at))?;

@@ -9,6 +9,7 @@ mod context_info;
 mod entity;
 mod error;
 mod filter;
+mod form_values;
 mod item_json;
 mod items;
 mod list_changes;

@@ -46,6 +46,8 @@ pub(crate) struct Edit {
     pub(crate) version: Option<i32>,
     /// The row that the client means.
     pub(crate) number: Option<u32>,
+    /// Version, time and editor of the row stay as they are.
+    pub(crate) system: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -185,27 +187,29 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     let folder = if edit.rename.is_some() { item_folder(context, list, number).await? } else { None };
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
-    let row = context
-        .site
-        .update_row(ItemId::in_list(list.id(), number), edit.version, &|draft| {
-            edit.apply(&mut draft.bag);
-            if let (Some(path), Some(rename)) = (&draft.path, &edit.rename) {
-                let (directory, old) = paths::split(path);
-                let leaf = match rename {
-                    Rename::Leaf(leaf) => leaf.clone(),
-                    Rename::Stem(stem) if draft.flags.has(ItemFlags::FOLDER) => stem.clone(),
-                    Rename::Stem(stem) => match old.rsplit_once('.') {
-                        Some((_, extension)) => format!("{stem}.{extension}"),
-                        None => stem.clone(),
-                    },
-                };
-                draft.path = Some(paths::join(directory, &leaf));
-            }
-            if is_calendar {
-                calendar::complete(&mut draft.bag, random);
-            }
-        })
-        .await?;
+    let id = ItemId::in_list(list.id(), number);
+    let write = |draft: &mut engine::RowDraft| {
+        edit.apply(&mut draft.bag);
+        if let (Some(path), Some(rename)) = (&draft.path, &edit.rename) {
+            let (directory, old) = paths::split(path);
+            let leaf = match rename {
+                Rename::Leaf(leaf) => leaf.clone(),
+                Rename::Stem(stem) if draft.flags.has(ItemFlags::FOLDER) => stem.clone(),
+                Rename::Stem(stem) => match old.rsplit_once('.') {
+                    Some((_, extension)) => format!("{stem}.{extension}"),
+                    None => stem.clone(),
+                },
+            };
+            draft.path = Some(paths::join(directory, &leaf));
+        }
+        if is_calendar {
+            calendar::complete(&mut draft.bag, random);
+        }
+    };
+    let row = match edit.system {
+        true => context.site.system_update_row(id, edit.version, &write).await?,
+        false => context.site.update_row(id, edit.version, &write).await?,
+    };
     if is_calendar && edit.set.iter().any(|(key, _)| calendar::ends_exceptions(key)) {
         let exceptions = calendar::exceptions(&mut context.view().await?, list, number).await?;
         delete_all(context, &exceptions).await?;

@@ -194,6 +194,24 @@ fn change_type_move_away() {
 }
 
 #[test]
+fn change_type_system_update() {
+    each(|server, lists| {
+        lists.create("Tasks", &[("Title", "a")]);
+        let before = changes(lists, "Tasks", None);
+        server.advance(60);
+        let body = r#"{"formValues":[{"FieldName":"Title","FieldValue":"b"}],"bNewDocumentUpdate":true}"#;
+        rest(lists, "POST", "web/lists/getbytitle('Tasks')/items(1)/ValidateUpdateListItem()", body);
+        let page = changes(lists, "Tasks", Some(&before.token));
+        assert_eq!(page.ids, [id("SystemUpdate", 1)]);
+        let shown = |row: &testkit::lists::Row| ["Title", "owshiddenversion", "Modified"].map(|name| row[name].clone());
+        assert_eq!(shown(&page.rows[0]), ["b", "1", "2026-03-04T00:00:00Z"]);
+        // An ordinary change says nothing by name.
+        done(lists, "Tasks", &method("Update", Some(1), &[("Title", "c")]));
+        assert_eq!(since(lists, "Tasks", &page.token), (vec![], vec![(1, "c".into())]));
+    });
+}
+
+#[test]
 fn change_type_invalid_token() {
     each(|server, lists| {
         lists.create("Tasks", &[("Title", "a")]);

@@ -187,7 +187,7 @@ pub(super) async fn recycle(ask: &Ask<'_>) -> Result<Reply, RestError> {
 }
 
 /// The version that the client means by `If-Match`; `None` for any.
-fn expected_version(ask: &Ask<'_>, list: &List, item: &Item) -> Result<Option<i32>, RestError> {
+pub(super) fn expected_version(ask: &Ask<'_>, list: &List, item: &Item) -> Result<Option<i32>, RestError> {
     let Some(given) = ask.if_match() else { return Ok(None) };
     let row = Row::new(list, item)?;
     let current = item_json::etag(&row);

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, attachments, context_info, error::RestError, items, list_changes, list_fields, lists, path::Step, recycle_bin,
-    reply::Reply, since_token, users, views, web,
+    Ask, attachments, context_info, error::RestError, form_values, items, list_changes, list_fields, lists, path::Step,
+    recycle_bin, reply::Reply, since_token, users, views, web,
 };
 
 /// What a request does.
@@ -102,6 +102,8 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/items()/attachmentfiles/addusingpath()" => attachments::add;
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
     Post "web/lists()/items()/recycle" => items::recycle;
+    Post "web/lists()/items()/validateupdatelistitem" => form_values::change;
+    Post "web/lists()/addvalidateupdateitemusingpath" => form_values::create;
     Post "web/lists()/recycle" => lists::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
     Get "web/lists()/views" => views::all;

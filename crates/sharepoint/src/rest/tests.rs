@@ -1,6 +1,7 @@
 //! Requests below `_api`, over a store in memory.
 
 mod batch;
+mod form_values;
 mod recycle_bin;
 mod since_token;
 
