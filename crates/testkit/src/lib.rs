@@ -11,6 +11,7 @@ pub mod http;
 pub mod lists;
 pub mod mirror;
 pub mod question;
+pub mod scenario;
 pub mod schema;
 pub mod server;
 pub mod stream;

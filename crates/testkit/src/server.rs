@@ -1,6 +1,10 @@
 //! A server on a free port of the loopback address, with two accounts and a site.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use engine::{Engine, NewAccount, NewSite};
 use highwater::{
@@ -18,6 +22,8 @@ pub const ANNA: &str = "anna@example.com";
 pub const BERT: &str = "bert@example.com";
 /// The password of both.
 pub const PASSWORD: &str = "a password of tests";
+/// Its hash, which takes longer than all else of a start.
+static PASSWORD_HASH: OnceLock<String> = OnceLock::new();
 /// The path of the site.
 pub const SITE: &str = "/sites/team";
 
@@ -98,7 +104,9 @@ impl TestServer {
         server.runtime.block_on(async {
             let directory = server.engine.directory();
             for (address, name) in [(ANNA, "Anna Arlt"), (BERT, "Bert Berg")] {
-                let password_hash = password::hash(PASSWORD, &random).expect("a password");
+                let password_hash =
+                    PASSWORD_HASH.get_or_init(|| password::hash(PASSWORD, &random).expect("a password"));
+                let password_hash = password_hash.clone();
                 let new = NewAccount { address: address.into(), display_name: name.into(), password_hash };
                 directory.add_account(new).await.expect("an account");
             }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use xml::{Document, Limits, Node};
 
+/// Bounds of an answer: a list of issues has more attributes than a request may have.
+const LIMITS: Limits = Limits { attributes_max: 200, ..Limits::DEFAULT };
+
 /// An answer that was read as XML.
 pub struct Tree {
     document: Document<'static>,
@@ -13,7 +16,7 @@ pub struct Tree {
 impl Tree {
     /// Reads a document; panics, showing it, where it is not well-formed.
     pub fn parse(text: &str) -> Self {
-        let document = Document::parse(text.as_bytes(), &Limits::DEFAULT)
+        let document = Document::parse(text.as_bytes(), &LIMITS)
             .unwrap_or_else(|error| panic!("not well-formed: {error}: {text}"));
         Self { document: document.into_owned(), source: text.to_owned() }
     }
