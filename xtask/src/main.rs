@@ -1,5 +1,6 @@
 //! The house's own tools: `cargo xtask help` lists them.
 
+mod behaviour;
 mod bench;
 mod clients;
 mod licences;
@@ -18,6 +19,8 @@ cargo xtask COMMAND
         skipped. --strict fails where something was skipped, except for what needs ../shared where there is none.
         STEP is one of tidy, fmt, clippy, unit, clients.
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
+  behaviour
+        Writes docs/behaviour.md, which says what test holds which line of the required behaviour; tidy checks it.
   bench [--quick]
         Runs the layer benchmarks of crates/bench in release and writes BENCHMARKS.md. --quick leaves out
         100,000 messages.
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test", options @ ..] => test::run(options),
         ["tidy"] => tidy::run(),
+        ["behaviour"] => behaviour::run(),
         ["bench", options @ ..] => bench::run(options),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{licences, workspace};
+use crate::{behaviour, licences, workspace};
 
 /// What one crate may import of ours.
 struct Edges {
@@ -68,6 +68,7 @@ pub(crate) fn run() -> Result<(), String> {
     let mut faults = Vec::new();
     check_edges(&mut faults);
     licences::check(&mut faults);
+    behaviour::check(&mut faults);
     let mut files = Vec::new();
     list(&workspace(), &mut files);
     for file in &files {
