@@ -11,7 +11,7 @@ use crate::{
     code::{Code, Failure},
     context::Context,
     files::{Refusal, check_etag, content_type, failed, http_date, missing, refuse},
-    paths,
+    list_settings, paths,
     rows::{Item, Row},
     schema::List,
     update,
@@ -19,11 +19,6 @@ use crate::{
 
 /// The folder of a list that holds them.
 const FOLDER: &str = "Attachments";
-
-/// Whether the items of a list may have attachments: not those of libraries.
-pub(crate) fn enabled(list: &List) -> bool {
-    !list.template.is_library()
-}
 
 /// The server-relative path of an attachment without a leading slash.
 pub(crate) fn path(list: &List, number: u32, name: &str) -> String {
@@ -108,14 +103,13 @@ pub(crate) async fn remove(
     name: &str,
     expected: AttachmentExpected,
 ) -> Result<(), Failure> {
-    check(list)?;
     context.site.detach(ItemId::in_list(list.id(), number), name, expected).await?;
     Ok(())
 }
 
 fn check(list: &List) -> Result<(), Failure> {
-    if !enabled(list) {
-        return Err(Failure::bad_value("The list does not take attachments."));
+    if !list_settings::ENABLE_ATTACHMENTS.is_on(list) {
+        return Err(Failure::bad_value("Attachments are turned off in this list."));
     }
     update::check_writable(list)
 }

@@ -183,6 +183,7 @@ pub(crate) async fn store_file(
         let change = |draft: &mut RowDraft| {
             draft.bag.set(size_key.clone(), size.clone());
             draft.file = Some(bytes.clone());
+            update::count_version(list, &mut draft.bag);
         };
         return Ok(Item::from(context.site.update_row(item.id, version, &change).await?));
     }

@@ -12,6 +12,7 @@ mod context;
 mod fields;
 mod files;
 mod list_draft;
+mod list_settings;
 mod listing;
 mod names;
 mod ops;

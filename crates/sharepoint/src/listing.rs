@@ -9,14 +9,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use engine::{SyncScope, View};
-use model::{ItemId, Predicate, Seq, Time, limits};
+use model::{ItemId, Predicate, Seq, Time, Value, limits};
 
 use crate::{
     caml::{Condition, FieldRef, Moment, OrderKey, SortCell, id_bounds, sort_cells},
     code::Failure,
     fields::Field,
-    paths,
-    query_options::{QueryOptions, Scope},
+    list_settings, paths,
+    query_options::{Instance, QueryOptions, Scope},
     rows::{Item, Row},
     schema::List,
     views::{self, ListView},
@@ -34,6 +34,8 @@ pub(crate) struct Filter {
     pub(crate) folder: Option<String>,
     /// How deep below the folder they may lie.
     pub(crate) scope: Scope,
+    /// Of which instance of a meeting, in a list that has these.
+    pub(crate) instance: Option<Instance>,
 }
 
 impl Filter {
@@ -52,13 +54,14 @@ impl Filter {
             }
         };
         let scope = options.scope.or(view.and_then(|view| view.scope)).unwrap_or(options.scope_default);
-        Self { condition, folder, scope }
+        let instance = list_settings::MULTIPLE_DATA_LIST.is_on(list).then_some(options.instance);
+        Self { condition, folder, scope, instance }
     }
 
     /// Whether every row belongs to the answer.
     fn takes_all(&self) -> bool {
         let root = self.folder.as_deref() == Some("");
-        self.condition.is_none() && root && self.scope == Scope::RecursiveAll
+        self.condition.is_none() && root && self.scope == Scope::RecursiveAll && self.instance.is_none()
     }
 
     /// The lowest and the highest number that a row of the answer may have.
@@ -77,7 +80,11 @@ impl Filter {
             Scope::Recursive => !row.is_folder() && (here || paths::below(&directory, folder).is_some()),
             Scope::RecursiveAll => here || paths::below(&directory, folder).is_some(),
         };
-        placed && self.condition.as_ref().is_none_or(|condition| condition.holds(row, moment))
+        let of_instance = self.instance.is_none_or(|instance| {
+            let own = row.stored("InstanceID");
+            instance.takes(own.as_ref().and_then(Value::as_i64))
+        });
+        placed && of_instance && self.condition.as_ref().is_none_or(|condition| condition.holds(row, moment))
     }
 }
 

@@ -61,6 +61,40 @@ impl Scope {
     }
 }
 
+/// Rows of which instance of a meeting belong to an answer. Lists of meetings (`MultipleDataList`) have rows whose
+/// `InstanceID` is a date as a number, 0 for the series itself, or none for what belongs to no instance. In all other lists
+/// the option says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Instance {
+    /// -2 and -3: all, with the series.
+    All,
+    /// -1: all but the series.
+    #[default]
+    AllButSeries,
+    /// That one.
+    One(i32),
+}
+
+impl Instance {
+    fn read(text: &str) -> Option<Self> {
+        match text.trim().parse::<i32>().ok()? {
+            -3 | -2 => Some(Self::All),
+            -1 => Some(Self::AllButSeries),
+            number if number >= 0 => Some(Self::One(number)),
+            _ => None,
+        }
+    }
+
+    /// Whether a row of this instance belongs to it.
+    pub(crate) fn takes(self, row: Option<i64>) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllButSeries => row != Some(0),
+            Self::One(number) => row == Some(i64::from(number)),
+        }
+    }
+}
+
 /// The operation whose defaults hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defaults {
@@ -91,6 +125,8 @@ pub(crate) struct QueryOptions {
     pub(crate) calendar_date: Option<Time>,
     /// Rows that no query orders stand by folder and name: `OptimizeFor` is `FolderUrls`.
     pub(crate) folder_order: bool,
+    /// Of which instance of a meeting.
+    pub(crate) instance: Instance,
 }
 
 impl QueryOptions {
@@ -114,6 +150,7 @@ impl QueryOptions {
                 extra_ids: Vec::new(),
                 calendar_date: None,
                 folder_order: false,
+                instance: Instance::default(),
             };
         };
         // Over REST a bare Paging element comes in place of the options.
@@ -149,6 +186,7 @@ impl QueryOptions {
                 .collect(),
             calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
             folder_order: text("OptimizeFor").is_some_and(|text| text.eq_ignore_ascii_case("FolderUrls")),
+            instance: text("MeetingInstanceID").and_then(|text| Instance::read(&text)).unwrap_or_default(),
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::{
 
 /// Prefix of the keys under which the entries of a row's property bag are kept.
 pub(crate) const META_INFO_PREFIX: &str = "MetaInfo_";
+/// Key of the number before the point of `_UIVersionString`, I32; 1 where there is none.
+pub(crate) const MAJOR_VERSION: PropertyKey = PropertyKey::Field(Cow::Borrowed("#MajorVersion"));
 /// Namespace of `z:row`.
 pub(crate) const ROW_NAMESPACE: &str = "#RowsetSchema";
 
@@ -84,6 +86,11 @@ impl<'a> Row<'a> {
     /// Its version, from 1.
     pub(crate) fn version(&self) -> i32 {
         self.bag.get(&list_keys::ROW_VERSION).and_then(|value| value.as_i64()).unwrap_or(1) as i32
+    }
+
+    /// How often it was changed while its list counted that, and once for its making.
+    pub(crate) fn major_version(&self) -> i32 {
+        self.bag.get(&MAJOR_VERSION).and_then(|value| value.as_i64()).unwrap_or(1) as i32
     }
 
     /// Its unique id.

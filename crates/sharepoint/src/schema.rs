@@ -5,8 +5,9 @@ use model::{CollectionId, Guid, Time, Value};
 use xml::Writer;
 
 use crate::{
-    Call, attachments,
+    Call,
     fields::{Field, Template, custom_fields},
+    list_settings::{self, Setting},
     paths, views,
 };
 
@@ -172,7 +173,7 @@ impl List {
 
     /// Whether it is kept from users.
     pub(crate) fn is_hidden(&self) -> bool {
-        self.template.unique
+        list_settings::HIDDEN.is_on(self)
     }
 }
 
@@ -227,6 +228,7 @@ pub(crate) enum Detail {
 /// Writes a `List` element. `namespace` is declared as the default where it is given.
 pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, namespace: Option<&str>) {
     let flag = |truth: bool| if truth { "True" } else { "False" };
+    let setting = |writer: &mut Writer, setting: &Setting| writer.attribute(setting.name, &setting.text(list));
     let guid = list.guid().braced();
     let default_view = views::views(list).into_iter().next();
     let default_url = default_view.as_ref().map(|view| view.url(list)).unwrap_or_default();
@@ -252,7 +254,7 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute("Modified", &compact_time(list.modified()));
     writer.attribute("LastDeleted", &compact_time(list.modified()));
     writer.attribute_display("Version", list.collection.version());
-    writer.attribute("Direction", "none");
+    setting(writer, &list_settings::DIRECTION);
     for name in ["ThumbnailSize", "WebImageWidth", "WebImageHeight"] {
         writer.attribute(name, "");
     }
@@ -280,27 +282,27 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute("NoThrottleListOperations", "False");
     writer.attribute("HasRelatedLists", if detail == Detail::Full { "False" } else { "" });
     writer.attribute("AllowDeletion", flag(!list.template.unique));
-    writer.attribute("AllowMultiResponses", "False");
-    writer.attribute("EnableAttachments", flag(attachments::enabled(list)));
+    setting(writer, &list_settings::ALLOW_MULTI_RESPONSES);
+    setting(writer, &list_settings::ENABLE_ATTACHMENTS);
     writer.attribute("EnableModeration", "False");
-    writer.attribute("EnableVersioning", "False");
+    setting(writer, &list_settings::ENABLE_VERSIONING);
     writer.attribute("HasExternalDataSource", "False");
-    writer.attribute("Hidden", flag(list.is_hidden()));
-    writer.attribute("MultipleDataList", "False");
-    writer.attribute("Ordered", flag(list.template.id == 103));
-    writer.attribute("ShowUser", "True");
+    setting(writer, &list_settings::HIDDEN);
+    setting(writer, &list_settings::MULTIPLE_DATA_LIST);
+    setting(writer, &list_settings::ORDERED);
+    setting(writer, &list_settings::SHOW_USER);
     writer.attribute("EnablePeopleSelector", "False");
     writer.attribute("EnableResourceSelector", "False");
     writer.attribute("EnableMinorVersion", "False");
     writer.attribute("RequireCheckout", "False");
     writer.attribute("ThrottleListOperations", "False");
-    writer.attribute("ExcludeFromOfflineClient", "False");
-    writer.attribute("EnableFolderCreation", flag(library));
+    setting(writer, &list_settings::EXCLUDE_FROM_OFFLINE);
+    setting(writer, &list_settings::ENABLE_FOLDER_CREATION);
     writer.attribute("IrmEnabled", "False");
     writer.attribute("IsApplicationList", "False");
     writer.attribute("PreserveEmptyValues", "False");
     writer.attribute("StrictTypeCoercion", "False");
-    writer.attribute("EnforceDataValidation", "False");
+    setting(writer, &list_settings::ENFORCE_DATA_VALIDATION);
     writer.attribute("MaxItemsPerThrottledOperation", "5000");
     if list.template.base_type == 5 {
         writer.attribute("EnableAssignedToEmail", "False");

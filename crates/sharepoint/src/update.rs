@@ -12,9 +12,10 @@ use crate::{
     code::Failure,
     context::Context,
     fields::{Field, is_name},
+    list_settings,
     names::Names,
     paths,
-    rows::{Item, META_INFO_PREFIX, Row},
+    rows::{Item, MAJOR_VERSION, META_INFO_PREFIX, Row},
     schema::List,
     value::{self, Reading},
 };
@@ -77,6 +78,10 @@ impl Edit {
                 let bad = |_| Failure::bad_value("owshiddenversion is not a number.");
                 self.version =
                     Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose().map_err(bad)?;
+            }
+            "InstanceID" if list_settings::MULTIPLE_DATA_LIST.is_on(list) => {
+                let field = list.field("InstanceID").ok_or_else(|| Failure::bad_value("There is no InstanceID."))?;
+                self.set.push((PropertyKey::field("InstanceID"), value::parse(field, text, reading)?));
             }
             "FSObjType" => self.folder = text.trim().rsplit(";#").next() == Some("1"),
             "BaseName" => self.rename = Some(Rename::Stem(leaf(text)?)),
@@ -158,8 +163,12 @@ pub(crate) async fn create(
         }
     }
     edit.apply(&mut draft.bag);
+    check_required(list, |key| draft.bag.get(key).is_some())?;
     let name = edit.rename.as_ref().map(|(Rename::Leaf(name) | Rename::Stem(name))| name.as_str());
     if edit.folder {
+        if list_settings::ENABLE_FOLDER_CREATION.was_turned_off(list) {
+            return Err(Failure::bad_value("Folders cannot be made in this list."));
+        }
         let name = name.ok_or_else(|| Failure::bad_value("A folder needs a BaseName."))?;
         draft.path = Some(paths::join(folder, name));
         draft.flags = ItemFlags::FOLDER;
@@ -178,18 +187,35 @@ pub(crate) async fn create(
     Ok(Item::from(context.site.create_row(list.id(), draft).await?))
 }
 
+/// Whether all required fields of a row have values, in a list that insists on them.
+fn check_required(list: &List, has: impl Fn(&PropertyKey) -> bool) -> Result<(), Failure> {
+    if !list_settings::ENFORCE_DATA_VALIDATION.is_on(list) {
+        return Ok(());
+    }
+    let required = list.fields.iter().filter(|field| field.required && field.is_settable());
+    match required.into_iter().find(|field| !has(&PropertyKey::field(&*field.name))) {
+        Some(field) => Err(Failure::bad_value(format!("The field {} must have a value.", field.name))),
+        None => Ok(()),
+    }
+}
+
 /// Changes a row.
 ///
 /// # Errors
 /// [`Failure`]; nothing was written.
 pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit: &Edit) -> Result<Item, Failure> {
     check_writable(list)?;
+    // What has no value stays so; nothing loses its own.
+    check_required(list, |key| !edit.set.iter().any(|(own, value)| own == key && value.is_none()))?;
     let folder = if edit.rename.is_some() { item_folder(context, list, number).await? } else { None };
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
     let id = ItemId::in_list(list.id(), number);
     let write = |draft: &mut engine::RowDraft| {
         edit.apply(&mut draft.bag);
+        if !edit.system {
+            count_version(list, &mut draft.bag);
+        }
         if let (Some(path), Some(rename)) = (&draft.path, &edit.rename) {
             let (directory, old) = paths::split(path);
             let leaf = match rename {
@@ -228,6 +254,14 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
         }
     }
     Ok(row)
+}
+
+/// Counts up the version of a row that changes, in a list that counts them.
+pub(crate) fn count_version(list: &List, bag: &mut Bag) {
+    if list_settings::ENABLE_VERSIONING.is_on(list) {
+        let version = bag.get(&MAJOR_VERSION).and_then(Value::as_i64).unwrap_or(1);
+        bag.set(MAJOR_VERSION, Value::I32(i32::try_from(version).unwrap_or(i32::MAX).saturating_add(1)));
+    }
 }
 
 /// The path of a folder of a list that holds items without paths of their own, if this row is one: the engine does not

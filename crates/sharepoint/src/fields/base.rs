@@ -35,7 +35,7 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("LinkTitle", "82642ec8-ef9b-478f-acf9-31f7d45fbc31", Computed, "Title").base().read_only().computed(computed::title),
     row("LinkTitle2", "5f190d91-3dbc-4489-9878-3c092caf35b6", Computed, "Title").base().hidden().read_only().computed(computed::title),
     row("SelectTitle", "b1f7969b-ea65-42e1-8b54-b588292635f2", Computed, "Select").base().hidden().read_only().computed(computed::id),
-    row("InstanceID", "50a54da4-1528-4e67-954a-e2d24f1e9efb", Integer, "Instance ID").base().hidden().read_only().with(&[("ColName", "tp_InstanceID")]).computed(computed::none),
+    row("InstanceID", "50a54da4-1528-4e67-954a-e2d24f1e9efb", Integer, "Instance ID").base().hidden().read_only().with(&[("ColName", "tp_InstanceID")]),
     row("Order", "ca4addac-796f-4b23-b093-d2a3f65c0774", Number, "Order").base().hidden().with(&[("ColName", "tp_ItemOrder")]).computed(computed::order),
     row("GUID", "ae069f25-3ac2-4256-b9c3-15dbc15da0e0", Guid, "GUID").base().hidden().read_only().with(&[("ColName", "tp_GUID")]).computed(computed::unique_id),
     row("WorkflowInstanceID", "de8beacf-5505-47cd-80a6-aa44e7ffe2f4", Guid, "Workflow Instance ID").base().hidden().read_only().with(&[("ColName", "tp_WorkflowInstanceID")]).computed(computed::none),

@@ -52,13 +52,13 @@ pub(super) fn attachments(row: &Row<'_>) -> Option<Value> {
     Some(Value::Bool(!row.attachments().is_empty()))
 }
 
-/// Each change makes a major version of 512 steps.
+/// A major version is 512 steps.
 pub(super) fn ui_version(row: &Row<'_>) -> Option<Value> {
-    Some(Value::I32(row.version().saturating_mul(512)))
+    Some(Value::I32(row.major_version().saturating_mul(512)))
 }
 
 pub(super) fn ui_version_string(row: &Row<'_>) -> Option<Value> {
-    Some(Value::Text(format!("{}.0", row.version())))
+    Some(Value::Text(format!("{}.0", row.major_version())))
 }
 
 pub(super) fn order(row: &Row<'_>) -> Option<Value> {

@@ -7,6 +7,7 @@ use crate::{
     code::{Code, Failure},
     context::Context,
     fields::Template,
+    list_settings::Changes,
     ops::{Answer, Request},
     schema::{Detail, List, write_list},
     update,
@@ -25,7 +26,9 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             Some(Ok(number)) => i32::try_from(number).map_err(|_| unknown())?,
             Some(Err(_)) | None => return Err(unknown()),
         };
-        let list = create(request.context, &title, template, &description).await?;
+        let described = Some(description).filter(|text| !text.is_empty()).map(Value::text);
+        let settings = vec![(engine::list_keys::LIST_DESCRIPTION, described)];
+        let list = create(request.context, &title, template, settings).await?;
         request.out.start("AddListResult");
         write_list(request.out, &list, Detail::Full, None);
         request.out.end();
@@ -42,7 +45,7 @@ pub(crate) async fn create(
     context: &Context<'_>,
     title: &str,
     template: i32,
-    description: &str,
+    settings: Changes,
 ) -> Result<List, Failure> {
     let Some(template) = Template::by_id(template) else {
         return Err(Failure::coded(Code::NO_TEMPLATE, "Invalid list template."));
@@ -56,9 +59,7 @@ pub(crate) async fn create(
     }
     let folder = free_folder(context, title, template.is_library()).await?;
     let mut bag = Bag::new();
-    if !description.is_empty() {
-        bag.set(engine::list_keys::LIST_DESCRIPTION, Value::text(description));
-    }
+    settings.into_iter().for_each(|(key, value)| bag.put(key, value));
     match context.site.create_list(title, template.id, &folder, bag).await {
         Ok(made) => Ok(context.wrap(made)),
         Err(EngineError::NameTaken) => Err(Failure::coded(

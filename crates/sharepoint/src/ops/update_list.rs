@@ -1,13 +1,13 @@
 //! `UpdateList`. \[MS-LISTSWS 3.1.4.30\]
 
-use engine::list_keys;
-use model::{Bag, PropertyKey, Value};
+use model::Bag;
 use xml::{Node, Writer};
 
 use crate::{
     code::{Code, Failure},
     fields::{CUSTOM_FIELDS_MAX, Field},
     list_draft::ListDraft,
+    list_settings,
     ops::{Answer, Request},
     schema::{Detail, List, write_field, write_list},
 };
@@ -27,6 +27,10 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         drop(view);
         let version = request.text("listVersion");
         let versioned = check_version(&list, version.as_deref())?;
+        let properties = match crate::caml::payload(request.parameter("listProperties"), "List") {
+            Some(node) => list_settings::of_attributes(&list, node)?,
+            None => Vec::new(),
+        };
         let mut draft = ListDraft::new(list);
         if versioned {
             draft.guard();
@@ -41,8 +45,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         let deleted = each(request.parameter("deleteFields"), |field, _| {
             draft.remove(field.attribute("Name").unwrap_or_default()).map(|()| None)
         })?;
-        let properties = properties(crate::caml::payload(request.parameter("listProperties"), "List"));
-        let set = |bag: &mut Bag| properties.iter().for_each(|(key, value)| bag.set(key.clone(), value.clone()));
+        let set = |bag: &mut Bag| properties.iter().for_each(|(key, value)| bag.put(key.clone(), value.clone()));
         let list = draft.write(context, &set).await?;
         let out = request.out;
         out.start("UpdateListResult");
@@ -75,18 +78,6 @@ fn check_version(list: &List, text: Option<&str>) -> Result<bool, Failure> {
     } else {
         Err(Failure::coded(Code::CONFLICT, "The list has been changed by another user."))
     }
-}
-
-fn properties(list: Option<Node<'_>>) -> Vec<(PropertyKey, Value)> {
-    let Some(list) = list else { return Vec::new() };
-    let mut properties = Vec::new();
-    if let Some(title) = list.attribute("Title").filter(|title| !title.trim().is_empty()) {
-        properties.push((list_keys::LIST_TITLE, Value::text(title)));
-    }
-    if let Some(description) = list.attribute("Description") {
-        properties.push((list_keys::LIST_DESCRIPTION, Value::text(description)));
-    }
-    properties
 }
 
 fn each(

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     Ask,
+    body::Body,
     entity::{Entity, Value},
     error::RestError,
     item_json, list_changes, list_fields,
@@ -14,8 +15,19 @@ use super::{
     reply::Reply,
     views as rest_views, web,
 };
-use crate::{attachments, context::full_title, list_draft::ListDraft, ops::add_list, paths, schema::List, views};
+use crate::{
+    context::full_title,
+    fields::Template,
+    list_draft::ListDraft,
+    list_settings::{self, Changes, SETTINGS},
+    ops::add_list,
+    paths,
+    schema::List,
+    views,
+};
 
+/// Properties of a new list that are no settings.
+const CREATION: &[&str] = &["AllowContentTypes", "BaseTemplate", "TemplateFeatureId", "Url"];
 /// The template of lists that are made without one.
 const TEMPLATE_DEFAULT: i64 = 100;
 
@@ -52,7 +64,6 @@ pub(super) fn modified(list: &ListCollection) -> Time {
 fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     let mut entity = Entity::new("SP.List", item_json::list_path(list), "SP.ApiData.Lists/@Element");
     entity.etag = Some(etag(list));
-    let library = list.template.is_library();
     let title = list.collection.title();
     entity.links(&[
         "ContentTypes",
@@ -82,21 +93,19 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
         Value::Plain(views::views(list).first().map_or(Json::Null, |view| Json::String(view.url(list)))),
     );
     entity.plain("Description", list.description());
-    entity.plain("Direction", "none");
     entity.plain("DocumentTemplateUrl", Json::Null);
     entity.plain("DraftVersionVisibility", 0);
     entity.on_demand("EffectiveBasePermissions", web::permissions(list.rights_mask));
-    entity.plain("EnableAttachments", attachments::enabled(list));
-    entity.plain("EnableFolderCreation", library);
+    for setting in SETTINGS.iter().filter(|setting| !setting.property.is_empty()) {
+        entity.plain(setting.property, setting.json(list));
+    }
     entity.plain("EnableMinorVersions", false);
     entity.plain("EnableModeration", false);
-    entity.plain("EnableVersioning", false);
     entity.plain("EntityTypeName", item_json::entity_type_name(list));
     entity.plain("FileSavePostProcessingEnabled", false);
     entity.plain("ForceCheckout", false);
     entity.plain("HasExternalDataSource", false);
     entity.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(false)));
-    entity.plain("Hidden", list.is_hidden());
     entity.plain("Id", list.guid().to_string());
     entity.plain("ImageUrl", format!("/_layouts/15/images/{}", list.template.image));
     entity.plain("IrmEnabled", false);
@@ -108,9 +117,6 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("LastItemDeletedDate", list.created().to_string());
     entity.plain("LastItemModifiedDate", list.modified().to_string());
     entity.plain("ListItemEntityTypeFullName", item_json::item_type(list));
-    entity.plain("MultipleDataList", false);
-    entity.plain("NoCrawl", false);
-    entity.on_demand("OnQuickLaunch", Value::Plain(Json::Bool(!list.is_hidden())));
     entity.plain("ParentWebUrl", format!("/{}", list.site_folder));
     entity.plain("ServerTemplateCanCreateFolders", true);
     entity.plain("TemplateFeatureId", list.template.feature);
@@ -190,35 +196,65 @@ pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let title = body.text("Title")?.unwrap_or_default();
     let number = body.number("BaseTemplate")?.unwrap_or(TEMPLATE_DEFAULT);
     let template = i32::try_from(number).map_err(|_| RestError::bad_value("The list template is not supported."))?;
-    let description = body.text("Description")?.unwrap_or_default();
-    let made = add_list::create(&ask.context, &title, template, &description).await;
+    // What else clients send of a new list says what it is anyway.
+    let known = |name: &str, _: &Json| match CREATION.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        true => Ok(()),
+        false => Err(RestError::no_property(name, "SP.List")),
+    };
+    let settings = match Template::by_id(template) {
+        Some(template) => settings(ask, template, &body, &known)?,
+        None => Changes::new(),
+    };
+    let made = add_list::create(&ask.context, &title, template, settings).await;
     let list = made.map_err(|failure| ask.failed(failure))?;
     let view = ask.context.view().await?;
     Ok(Reply::Created(entity(ask, &list, view.position())))
 }
 
-/// `MERGE lists(guid'…')`: title and description; what else clients send along has no effect.
+/// `MERGE lists(guid'…')`: title, description and settings. What a client may not change it may send as it is.
 pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
+    let position = view.position();
     drop(view);
     check_version(ask, &list)?;
+    let body = ask.body()?;
+    let changes = settings(ask, list.template, &body, &|name, json| {
+        let entity = entity(ask, &list, position);
+        match entity.get_plain(name) {
+            Some(own) if own == json => Ok(()),
+            Some(_) => Err(RestError::bad_value(format!("The property {name} of a list cannot be changed."))),
+            None => Err(RestError::no_property(name, "SP.List")),
+        }
+    })?;
     let mut draft = ListDraft::new(list);
     if ask.if_match().is_some() {
         draft.guard();
     }
-    let body = ask.body()?;
-    let (title, description) = (body.text("Title")?, body.text("Description")?);
-    let change = |bag: &mut Bag| {
-        if let Some(title) = &title {
-            bag.set(list_keys::LIST_TITLE, Stored::text(title.trim()));
-        }
-        if let Some(description) = &description {
-            bag.put(list_keys::LIST_DESCRIPTION, Some(Stored::text(description)).filter(|_| !description.is_empty()));
-        }
-    };
+    let change = |bag: &mut Bag| changes.iter().for_each(|(key, value)| bag.put(key.clone(), value.clone()));
     let list = draft.write(&ask.context, &change).await.map_err(|failure| ask.failed(failure))?;
     Ok(Reply::Changed(Some(etag(&list))))
+}
+
+type OtherProperty<'o> = dyn Fn(&str, &Json) -> Result<(), RestError> + 'o;
+
+/// What the properties of a body change of a list; `other` judges those that are no settings.
+fn settings(ask: &Ask<'_>, template: &Template, body: &Body, other: &OtherProperty<'_>) -> Result<Changes, RestError> {
+    let mut changes = Changes::new();
+    for (name, json) in body.values() {
+        let read = match json {
+            Json::Object(_) | Json::Array(_) => None,
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
+                let text = body.text(name)?.unwrap_or_default();
+                list_settings::of_property(template, name, &text).map_err(|failure| ask.failed(failure))?
+            }
+        };
+        match read {
+            Some(read) => changes.extend(read),
+            None => other(name, json)?,
+        }
+    }
+    Ok(changes)
 }
 
 /// `POST lists(guid'…')/recycle`: the id of its entry in the recycle bin.
