@@ -170,17 +170,14 @@ impl Engine {
     /// One commit of a piece of work.
     async fn index_step(&self, work: &Work, rows_max: usize) -> Result<Step, EngineError> {
         let mut view = View::new(self.store().snapshot(work.root).await?);
-        let list = match view.list(work.list).await {
-            Ok(list) => Some(list),
+        // One that lies in the recycle bin may come back, and has its keys then.
+        let Some(row) = view.snapshot.collection(work.list).await? else {
             // The list took its keys along.
-            Err(EngineError::NoCollection(_)) => None,
-            Err(other) => return Err(other),
-        };
-        let Some(list) = list else {
             let mut commit = work.commit(self);
             commit.writes.push(work.done());
             return self.finish(commit, Step::Done).await;
         };
+        let list = ListCollection::from_row(row)?;
         match indexes_of(&list.bag).into_iter().find(|index| index.number == work.number) {
             Some(index) => self.add_step(work, view, &list, &index, rows_max).await,
             None => self.remove_step(work).await,

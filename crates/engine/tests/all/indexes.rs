@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{AttachmentExpected, EngineError, RowDraft, Site, list_keys, row_key, set_indexes};
+use engine::{AttachmentExpected, EngineError, Removal, RowDraft, Site, list_keys, row_key, set_indexes};
 use model::{Bag, BagRef, CollectionId, FixedClock, ItemFlags, ItemId, PropertyKey, SeededRandom, Time, Value};
 use store::{
     Direction, KeyRange, Store, Want,
@@ -108,7 +108,17 @@ fn keys_follow_their_rows() {
                     let result = now(site.update_row(id, None, &change));
                     assert!(matches!(result, Ok(_) | Err(EngineError::NoItem(_))), "{result:?}");
                 }
-                (7, Some(id)) => _ = now(site.delete_row(id, None)),
+                (7, Some(id)) if world.pick(2) == 0 => {
+                    let how = if world.pick(3) == 0 { Removal::ForGood } else { Removal::Recycle };
+                    _ = now(site.remove_row(id, None, how, None));
+                }
+                (7, Some(_)) => {
+                    let entries = now(site.recycled()).unwrap();
+                    if let Some(entry) = entries.get(world.pick(1 + entries.len() as u64) as usize) {
+                        let result = now(site.restore_recycled(entry.id));
+                        assert!(matches!(result, Ok(()) | Err(EngineError::NameTaken)), "{result:?}");
+                    }
+                }
                 (8, Some(id)) => {
                     if let Ok(moved) = now(site.move_row(id, lists[1], &format!("moved {step}"))) {
                         ids.push(moved.item);
@@ -217,8 +227,11 @@ fn what_was_cut_off_is_finished_later() {
                 .unwrap();
         }
         block_on(first.create_row(list, numbered(5))).unwrap();
+        // Even if the list lies in the recycle bin meanwhile.
+        let entry = block_on(first.recycle_list(list)).unwrap().unwrap();
         let next = reopened(&store, 2);
         block_on(next.build_all_indexes()).unwrap();
+        block_on(first.restore_recycled(entry)).unwrap();
         assert_eq!(ready(&first), 1, "{fault:?}");
         assert!(checked_keys(&*store, &first, list).len() > 1_700);
         block_on(first.update_list(list, &|bag| set_indexes(bag, &[]))).unwrap();
