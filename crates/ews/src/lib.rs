@@ -29,6 +29,7 @@ mod series;
 mod shape;
 #[cfg(test)]
 mod testing;
+mod version;
 
 use bytes::Bytes;
 use engine::{Caller, Engine};

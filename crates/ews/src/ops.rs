@@ -17,7 +17,7 @@
 
 use xml::Node;
 
-use crate::{Answer, Context, Fault, ResponseCode, Version, request};
+use crate::{Answer, Context, Fault, ResponseCode, Version, request, version};
 
 /// One operation: a typed request, its decoding, and what it does.
 pub(crate) trait Operation: Sized + Send {
@@ -90,9 +90,7 @@ operations! {
 }
 
 async fn perform<O: Operation>(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
-    if context.header.versioned && context.header.version < O::SINCE {
-        return Err(Fault::code(ResponseCode::ErrorIncorrectSchemaVersion));
-    }
+    version::check(body, O::SINCE, &context.header)?;
     request::namespaces(body)?;
     request::known_children(body, O::CHILDREN)?;
     let operation = O::decode(body)?;

@@ -10,7 +10,7 @@ use crate::class::{self, FolderClass, ItemClass};
 use crate::fields::{self, Field, Needs};
 use crate::item::{Item, Rendering};
 use crate::path::{ExtendedField, Path};
-use crate::{Failure, Fault, Header, ResponseCode, folder, request};
+use crate::{Failure, Fault, Header, ResponseCode, folder, request, version};
 
 /// Paths of one shape.
 const PATHS_MAX: usize = 1_000;
@@ -295,7 +295,7 @@ impl<'s> ItemWriter<'s> {
         row: ItemView<'r>,
     ) -> Result<Item<'r>, Failure> {
         let message_class = row.bag().text(&model::tags::MESSAGE_CLASS).unwrap_or_default();
-        let class = class::of_item(message_class);
+        let class = version::class_of(message_class, self.purpose, self.rendering.header.version);
         let needs = self.needs(class);
         // Where it is only named among other properties, exchangelib 5.6.0 wants the rest of the task nevertheless.
         if self.shape.mime && matches!(class.element, "t:DistributionList" | "t:Task") {
@@ -306,8 +306,8 @@ impl<'s> ItemWriter<'s> {
 
     /// Writes an item as the element of its class.
     pub(crate) fn write(&mut self, out: &mut Writer, item: &Item<'_>) {
-        let class = class::of_item(&item.class());
         let rendering = self.rendering;
+        let class = version::class_of(&item.class(), self.purpose, rendering.header.version);
         let extended = &self.shape.extended;
         let plan = self.plan(class);
         out.start(class.element);
