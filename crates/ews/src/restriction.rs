@@ -101,18 +101,25 @@ fn sort_keys(node: Node<'_>) -> Result<Vec<SortKey>, Problem> {
         let order = request::attribute(field_order, "Order")?;
         let order = request::enumeration(field_order, order, "SortDirectionType", ORDERS)?;
         let path = Path::read(request::only(field_order)?)??;
-        let key = match &path {
-            Path::Field(uri) => {
-                let field = fields::find(uri).filter(|field| field.able.find());
-                field.and_then(fields::Field::key)
-            }
-            Path::Indexed { uri, index } => fields::contact::indexed(uri, index),
-            Path::Extended(field) => Some(field.key.clone()),
-        };
-        let unsupported = || Failure::field(ResponseCode::ErrorUnsupportedPathForSortGroup, path.name());
-        keys.push(SortKey { key: key.ok_or_else(unsupported)?, order });
+        keys.push(SortKey { key: sorted_by(&path)?, order });
     }
     Ok(keys)
+}
+
+/// The property by which a path sorts and groups items.
+///
+/// # Errors
+/// `ErrorUnsupportedPathForSortGroup` where there is none.
+pub(crate) fn sorted_by(path: &Path) -> Result<PropertyKey, Failure> {
+    let key = match path {
+        Path::Field(uri) => {
+            let field = fields::find(uri).filter(|field| field.able.find());
+            field.and_then(fields::Field::key)
+        }
+        Path::Indexed { uri, index } => fields::contact::indexed(uri, index),
+        Path::Extended(field) => Some(field.key.clone()),
+    };
+    key.ok_or_else(|| Failure::field(ResponseCode::ErrorUnsupportedPathForSortGroup, path.name()))
 }
 
 struct Reader {

@@ -1,7 +1,7 @@
 //! Bodies, headers and the message in RFC 5322.
 
 use content::rtf;
-use model::{Value, limits, tags};
+use model::{PropertyKey, Value, limits, tags};
 use xml::{Node, Writer};
 
 use crate::item::{Item, Rendering};
@@ -50,6 +50,22 @@ fn write(out: &mut Writer, element: &'static str, item: &Item<'_>, rendering: &R
     }
     out.text(end.and_then(|end| body.get(..end)).unwrap_or(&body));
     out.end();
+}
+
+/// The text of a body, whatever form it is stored in: what searches look through.
+pub(crate) fn text_of(stored: &dyn Fn(&PropertyKey) -> Option<Value>) -> Option<String> {
+    if let Some(Value::Text(text)) = stored(&tags::BODY) {
+        return Some(text);
+    }
+    let codepage = stored(&tags::INTERNET_CODEPAGE).and_then(|value| value.as_i64());
+    let bytes = |key: &PropertyKey| stored(key).and_then(|value| value.as_binary().map(|bytes| bytes.to_vec()));
+    if let Some(html) = bytes(&tags::HTML) {
+        return Some(content::html::to_text(&content::html::decode(&html, codepage)));
+    }
+    match rtf::read(&bytes(&tags::RTF_COMPRESSED)?)? {
+        rtf::Body::Html(html) => Some(content::html::to_text(&html)),
+        rtf::Body::Text(text) => Some(text),
+    }
 }
 
 /// Reads a body.

@@ -1,14 +1,16 @@
 //! `FindItem`, MS-OXWSSRCH 3.1.4.2.
 
-use engine::{Folder, Found, ItemView, Query, SyncScope, View};
+use engine::{Access, Folder, Found, ItemView, Query, SyncScope, View};
 use model::{Guid, Order, Predicate, limits};
 use xml::{Node, Writer};
 
 use super::Operation;
 use super::calendar_view::{self, CalendarView};
 use crate::context::Views;
+use crate::group::GroupBy;
 use crate::id::FolderRef;
 use crate::item::{Item, Place, write_unreadable};
+use crate::query_string::QueryString;
 use crate::restriction::{self, Subject};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, request, search};
@@ -18,6 +20,9 @@ pub(super) struct FindItem {
     page: Page,
     /// What is wrong with the question; every folder then fails with it.
     query: Result<Query, Failure>,
+    /// The query string, as it came; it may speak of today.
+    words: Option<String>,
+    group: Result<Option<GroupBy>, Failure>,
     folders: Vec<Result<FolderRef, Failure>>,
 }
 
@@ -150,6 +155,8 @@ impl Operation for FindItem {
             shape: ItemShape::read(request::required(body, "ItemShape")?)?,
             page,
             query,
+            words: body.child_local("QueryString").map(|words| words.text().into_owned()),
+            group: GroupBy::read(body)?,
             folders: FolderRef::read_batch(request::required(body, "ParentFolderIds")?)?,
         })
     }
@@ -161,8 +168,15 @@ impl Operation for FindItem {
             let ready = self.query.as_ref().map_err(Clone::clone);
             let ready = ready.and_then(|query| self.shape.check(Purpose::Find).map(|()| query));
             let ready = ready.and_then(|query| folder.as_ref().map(|folder| (query, folder)).map_err(Clone::clone));
+            let ready = ready.and_then(|ready| Ok((ready, self.group.as_ref().map_err(Clone::clone)?)));
             let done = match ready {
-                Ok((query, folder)) => find(context, &mut views, &mut writer, (self.page, query), folder, answer).await,
+                Ok(((query, folder), group)) if group.is_some() || self.words.is_some() => {
+                    let whole = Whole { page: self.page, query, words: self.words.as_deref(), group: group.as_ref() };
+                    whole.find(context, &mut views, &mut writer, folder, answer).await
+                }
+                Ok(((query, folder), _)) => {
+                    find(context, &mut views, &mut writer, (self.page, query), folder, answer).await
+                }
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = done {
@@ -176,15 +190,8 @@ impl Operation for FindItem {
 fn read_query(body: Node<'_>, scope: Option<SyncScope>) -> Result<Result<(Page, Query), Failure>, Fault> {
     let refused = |text: &'static str| Ok(Err(Failure::text(ResponseCode::ErrorUnsupportedQueryFilter, text)));
     let Some(scope) = scope else { return refused("Soft-deleted items are found in the Recoverable Items folders.") };
-    for (name, text) in [
-        ("GroupBy", "Grouping is not available on this server."),
-        ("DistinguishedGroupBy", "Grouping is not available on this server."),
-        ("SeekToConditionPageItemView", "Seeking to a condition is not available on this server."),
-        ("QueryString", "Query strings are not available on this server; use a restriction."),
-    ] {
-        if body.child_local(name).is_some_and(|node| node.children().next().is_some() || !node.text().trim().is_empty()) {
-            return refused(text);
-        }
+    if body.child_local("SeekToConditionPageItemView").is_some() {
+        return refused("Seeking to a condition is not available on this server.");
     }
     let subject = if scope == SyncScope::Associated { Subject::Associated } else { Subject::Items };
     let predicate = match body.child_local("Restriction") {
@@ -247,20 +254,108 @@ async fn find(
     answer.success(|out| {
         out.start("m:RootFolder");
         page.write(out, start.min(found.total), found.rows.len(), found.total);
-        out.scope("t:Items", |out| {
-            for row in &found.rows {
-                match ItemView::new(row) {
-                    Ok(view) => writer.write(out, &Item::of_row(guid, view).seen_by(&access)),
-                    Err(_) => {
-                        let place = Place { mailbox: guid, folder: row.collection, item: row.item, seq: row.seq };
-                        write_unreadable(out, place);
-                    }
-                }
-            }
-        });
+        write_items(out, writer, (guid, &access), &found, 0..found.rows.len());
         out.end();
     });
     Ok(())
+}
+
+/// Writes some of the found items.
+fn write_items(
+    out: &mut Writer,
+    writer: &mut ItemWriter<'_>,
+    (mailbox, access): (Guid, &Access),
+    found: &Found,
+    places: impl IntoIterator<Item = usize>,
+) {
+    out.scope("t:Items", |out| {
+        for row in places.into_iter().filter_map(|at| found.rows.get(at)) {
+            match ItemView::new(row) {
+                Ok(view) => writer.write(out, &Item::of_row(mailbox, view).seen_by(access)),
+                Err(_) => {
+                    write_unreadable(out, Place { mailbox, folder: row.collection, item: row.item, seq: row.seq });
+                }
+            }
+        }
+    });
+}
+
+/// A question that is answered from all its hits at once: what is asked in words, and what is grouped.
+struct Whole<'a> {
+    page: Page,
+    query: &'a Query,
+    words: Option<&'a str>,
+    group: Option<&'a GroupBy>,
+}
+
+impl Whole<'_> {
+    /// Costs all hits; with words about bodies, the bodies of all that may be hits.
+    async fn find(
+        &self,
+        context: &Context<'_>,
+        views: &mut Views,
+        writer: &mut ItemWriter<'_>,
+        folder: &FolderRef,
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
+        if matches!(self.page, Page::Calendar(_)) {
+            let text = "The query filter is not supported: a calendar view has neither groups nor a query string.";
+            return Err(Failure::text(ResponseCode::ErrorUnsupportedQueryFilter, text));
+        }
+        let now = context.engine().clock().now();
+        let words = self.words.map(|words| QueryString::read(words, now)).transpose()?;
+        let (mailbox, view) = views.get(context, &folder.mailbox).await?;
+        let guid = mailbox.guid();
+        let folder = folder::open_folder(view, &folder.target).await?;
+        let mut query = Query { limit: ENTRIES_MAX, ..self.query.clone() };
+        if let Some(words) = &words {
+            query.predicate = Predicate::And(vec![query.predicate, words.light()]);
+        }
+        let mut found = find_in(view, &folder, &query).await?;
+        if found.total > ENTRIES_MAX {
+            return Err(ResponseCode::ErrorExceededFindCountLimit.into());
+        }
+        if let Some(words) = words.filter(QueryString::needs_bodies) {
+            let mut fitting = Vec::new();
+            for row in found.rows {
+                if let Ok(item) = ItemView::new(&row)
+                    && words.fits(view, item).await?
+                {
+                    fitting.push(row);
+                }
+            }
+            found.rows = fitting;
+        }
+        let access = view.access().await?;
+        let total = found.rows.len();
+        let (start, limit) = self.page.range(total);
+        let shown = start..start.saturating_add(limit).min(total);
+        answer.success(|out| {
+            out.start("m:RootFolder");
+            self.page.write(out, start, shown.len(), total);
+            match self.group {
+                None => write_items(out, writer, (guid, &access), &found, shown),
+                Some(group) => out.scope("t:Groups", |out| {
+                    let views: Vec<_> = found.rows.iter().map(|row| ItemView::new(row).ok()).collect();
+                    let mut before = 0;
+                    for (name, members) in group.groups(&views) {
+                        // Groups lie one after another, and the page may begin or end inside one.
+                        let place = |offset: usize| offset.saturating_sub(before).min(members.len());
+                        let inside = members.get(place(shown.start)..place(shown.end)).unwrap_or_default();
+                        before += members.len();
+                        if !inside.is_empty() {
+                            out.scope("t:GroupedItems", |out| {
+                                out.element("t:GroupIndex", &name);
+                                write_items(out, writer, (guid, &access), &found, inside.iter().copied());
+                            });
+                        }
+                    }
+                }),
+            }
+            out.end();
+        });
+        Ok(())
+    }
 }
 
 async fn find_in_calendar(
@@ -272,13 +367,14 @@ async fn find_in_calendar(
 ) -> Result<(), Failure> {
     let found = find_in(view, folder, &calendar_view::query(calendar, query, ENTRIES_MAX)).await?;
     let (entries, total) = calendar.entries(view, &found).await?;
+    let access = view.access().await?;
     answer.success(|out| {
         out.start("m:RootFolder");
         page.write(out, 0, entries.len(), total);
         out.scope("t:Items", |out| {
             for (at, occurrence) in entries {
                 if let Some(Ok(view)) = found.rows.get(at).map(ItemView::new) {
-                    let mut item = Item::of_row(guid, view);
+                    let mut item = Item::of_row(guid, view).seen_by(&access);
                     item.occurrence = occurrence;
                     writer.write(out, &item);
                 }
@@ -373,6 +469,74 @@ mod tests {
         assert_eq!(find(&world, "Associated", "").success().texts("Subject"), ["hidden"]);
     }
 
+    fn group(order: &str, by: &str, aggregate: &str, on: &str) -> String {
+        format!(
+            "<GroupBy Order=\"{order}\"><t:FieldURI FieldURI=\"{by}\"/><t:AggregateOn Aggregate=\"{aggregate}\"><t:FieldURI FieldURI=\"{on}\"/>\
+             </t:AggregateOn></GroupBy>"
+        )
+    }
+
+    #[test]
+    fn groups_stand_in_the_order_of_their_values() {
+        let world = World::new();
+        for (subject, topic, day) in [("1", "x", 1), ("2", "y", 2), ("3", "x", 5), ("4", "z", 3), ("5", "y", 4), ("6", "", 6)] {
+            let time = format!("2024-01-0{day}T00:00:00Z").parse().unwrap();
+            let mut properties = vec![
+                (tags::SUBJECT, Value::text(subject)),
+                (tags::MESSAGE_DELIVERY_TIME, Value::Time(time)),
+            ];
+            if !topic.is_empty() {
+                properties.push((tags::CONVERSATION_TOPIC, Value::text(topic)));
+            }
+            world.item("inbox", &properties);
+        }
+        let received = |order, aggregate| group(order, "message:ConversationTopic", aggregate, "item:DateTimeReceived");
+        let standard = "<DistinguishedGroupBy Order=\"Descending\"><t:StandardGroupBy>ConversationTopic</t:StandardGroupBy></DistinguishedGroupBy>";
+        for (middle, groups, subjects) in [
+            (received("Ascending", "Minimum"), "x y z ", "3 1 5 2 4 6"),
+            (received("Descending", "Minimum"), " z y x", "6 4 5 2 3 1"),
+            (received("Ascending", "Maximum"), "z y x ", "4 5 2 3 1 6"),
+            (received("Descending", "Maximum") + BY_SUBJECT, " x y z", "6 1 3 2 5 4"),
+            (standard.to_owned(), " x y z", "6 3 1 5 2 4"),
+            (indexed(2, 2, "Beginning") + &received("Ascending", "Minimum"), "y", "5 2"),
+            (indexed(3, 1, "Beginning") + &received("Ascending", "Minimum"), "x y", "1 5 2"),
+        ] {
+            let answer = find(&world, "Shallow", &middle).success();
+            assert_eq!(answer.children("RootFolder"), ["Groups"], "{middle}");
+            assert_eq!(answer.texts("GroupIndex").join(" "), groups, "{middle}");
+            assert_eq!(answer.texts("Subject").join(" "), subjects, "{middle}");
+            assert_eq!(answer.attributes("RootFolder", "TotalItemsInView"), ["6"], "{middle}");
+        }
+    }
+
+    /// Words are looked for in bodies, too, which lie apart where they are large.
+    #[test]
+    fn words_find_items() {
+        let world = World::new();
+        let text = |subject: &str, body: String| {
+            world.item("inbox", &[(tags::SUBJECT, Value::text(subject)), (tags::BODY, Value::Text(body))]);
+        };
+        text("Budget", "figures".into());
+        text("Minutes", format!("{} budget", "long ".repeat(3_000)));
+        let html = Value::binary(b"<p>A <b>bud</b>get</p>".to_vec());
+        world.item("inbox", &[(tags::SUBJECT, Value::text("Page")), (tags::HTML, html)]);
+        text("Other", "nothing".into());
+        for (words, subjects) in [
+            ("budget", "Page Minutes Budget"),
+            ("subject:budget", "Budget"),
+            ("body:budget", "Page Minutes"),
+            ("-body:budget", "Other Budget"),
+            ("budget -figures", "Page Minutes"),
+            ("", "Other Page Minutes Budget"),
+        ] {
+            let answer = find(&world, "Shallow", &format!("<QueryString>{words}</QueryString>")).success();
+            assert_eq!(answer.texts("Subject").join(" "), subjects, "{words}");
+        }
+        let page = indexed(1, 1, "Beginning") + BY_SUBJECT + "<QueryString>budget</QueryString>";
+        let page = find(&world, "Shallow", &page).success();
+        assert_eq!((page.texts("Subject"), page.attributes("RootFolder", "TotalItemsInView")), (vec!["Minutes".into()], vec!["3".into()]));
+    }
+
     #[test]
     fn what_cannot_be_found_is_refused() {
         let world = world();
@@ -384,10 +548,16 @@ mod tests {
                 "ErrorInvalidFractionalPagingParameters",
             ),
             (BY_SUBJECT.replace("item:Subject", "item:Body"), "ErrorUnsupportedPathForSortGroup"),
+            (group("Ascending", "item:Body", "Maximum", "item:Size"), "ErrorUnsupportedPathForSortGroup"),
+            (group("Ascending", "item:Size", "Maximum", "item:Body"), "ErrorUnsupportedPathForSortGroup"),
+            (group("Upwards", "item:Size", "Maximum", "item:Size"), "ErrorSchemaValidation"),
+            (group("Ascending", "item:Size", "Most", "item:Size"), "ErrorSchemaValidation"),
             (
-                "<GroupBy Order=\"Ascending\"><t:FieldURI FieldURI=\"item:Subject\"/></GroupBy>".into(),
+                group("Ascending", "item:Size", "Maximum", "item:Size")
+                    .replace("</GroupBy>", "<t:MaxItemsPerGroup>1</t:MaxItemsPerGroup></GroupBy>"),
                 "ErrorUnsupportedQueryFilter",
             ),
+            ("<QueryString>color:red</QueryString>".into(), "ErrorUnsupportedQueryFilter"),
         ] {
             assert_eq!(find(&world, "Shallow", &middle).codes(), [code], "{middle}");
         }
