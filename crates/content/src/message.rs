@@ -6,6 +6,7 @@
 mod body;
 mod envelope;
 mod render;
+mod submit;
 
 use bytes::Bytes;
 use model::{ItemContent, Time, Value, limits, tags};
@@ -13,6 +14,7 @@ use model::{ItemContent, Time, Value, limits, tags};
 pub(crate) use envelope::{add_recipients, set_author, set_sender, set_subject};
 pub use render::{Render, render};
 pub(crate) use render::{author, recipient};
+pub use submit::{headers, submitted};
 
 use crate::part::Part;
 

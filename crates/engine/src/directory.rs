@@ -275,6 +275,14 @@ impl Directory {
         Ok(self.account(address).await?.map(|account| account.caller))
     }
 
+    /// Who has this account.
+    pub(crate) async fn by_account(&self, id: RootId) -> Result<Option<Caller>, EngineError> {
+        let mut snapshot = self.engine.store().snapshot(RootId::CONTROL).await?;
+        let row = snapshot.items(&[ItemId(id.0)], Want::BAG).await?.pop().flatten();
+        let row = row.filter(|row| row.collection == ACCOUNTS);
+        Ok(row.map(|row| account(&row)).transpose()?.map(|account| account.caller))
+    }
+
     /// Whose mailbox has this GUID.
     pub(crate) async fn by_mailbox_guid(&self, guid: Guid) -> Result<Option<Caller>, EngineError> {
         let row = self.named(SCOPE_MAILBOX_GUIDS, &guid.0).await?;

@@ -346,12 +346,12 @@ impl Mailbox {
     }
 
     /// Notes who made an item, unless that is the owner of the mailbox.
-    fn stamp_creator(&self, bag: &mut Bag) {
+    pub(crate) fn stamp_creator(&self, bag: &mut Bag) {
         bag.put(CREATOR, self.is_visited().then(|| Value::I64(self.caller().account.to_i64())));
     }
 
     /// Gives a new item what every item has.
-    fn stamp_new(&self, content: &mut ItemContent) {
+    pub(crate) fn stamp_new(&self, content: &mut ItemContent) {
         let now = self.engine().now().whole_second();
         let bag = &mut content.bag;
         if bag.get(&tags::CREATION_TIME).is_none() {

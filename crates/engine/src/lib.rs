@@ -5,6 +5,8 @@
 //! moment. This crate must not know XML, SQL, HTTP or the wire names of a protocol.
 
 mod access;
+mod act;
+mod delivery;
 mod directory;
 mod error;
 mod explain;
@@ -15,6 +17,7 @@ mod item;
 mod list_index;
 mod list_sync;
 mod mailbox;
+mod meeting;
 mod opened;
 mod pack;
 mod query;
@@ -42,6 +45,7 @@ use store::Store;
 pub use access::{
     Access, Caller, EffectiveRights, FolderRights, Grantee, PERMISSIONS, Permission, Permissions, Rights,
 };
+pub use act::{Own, Sending};
 pub use directory::{Account, Directory, NewAccount, NewSite, SiteEntry};
 pub use error::{EngineError, StateFault};
 pub use folders::{DISTINGUISHED, Distinguished, DistinguishedFolder};
@@ -50,6 +54,7 @@ pub use item::{ItemDraft, ItemView};
 pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};
 pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
 pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
+pub use meeting::appointment_of;
 pub use query::{Found, Query};
 pub use recycle_bin::Recycled;
 pub use row::RowDraft;
@@ -61,6 +66,7 @@ pub use row_key::{
 pub use row_removal::{Along, Removal};
 pub use search::{SEARCHED_FOLDERS_MAX, Search};
 pub use site::{ListCollection, Site, list_keys};
+pub use store::ItemRow;
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
 pub use token::{ListToken, TokenExplanation};
 pub use view::View;
@@ -102,6 +108,7 @@ struct Inner {
     settings: Settings,
     sealer: token::Sealer,
     opened: opened::Opened,
+    waiting: delivery::Waiting,
     /// The latest time that was given out, in ticks.
     latest: AtomicI64,
 }
@@ -120,8 +127,9 @@ impl Engine {
         let secret = directory::prepare(&*store, &*clock, &*random).await?;
         let sealer = token::Sealer::new(&secret);
         let (opened, latest) = (opened::Opened::default(), AtomicI64::new(i64::MIN));
+        let waiting = delivery::Waiting::default();
         Ok(Self {
-            inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, latest }),
+            inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, waiting, latest }),
             #[cfg(feature = "deliberate-faults")]
             judge: sync::Judge::Marks,
         })
@@ -166,6 +174,10 @@ impl Engine {
 
     pub(crate) fn opened(&self) -> &opened::Opened {
         &self.inner.opened
+    }
+
+    pub(crate) fn waiting(&self) -> &delivery::Waiting {
+        &self.inner.waiting
     }
 
     pub(crate) fn now(&self) -> model::Time {

@@ -183,6 +183,11 @@ impl Engine {
 }
 
 impl Mailbox {
+    /// The mailbox of `owner`, as its owner uses it, made where it is not there yet.
+    pub(crate) async fn of_owner(engine: &Engine, owner: &Caller) -> Result<Self, EngineError> {
+        engine.open_mailbox(owner, MailboxName::Own).await
+    }
+
     /// The domain it belongs to.
     pub const fn engine(&self) -> &Engine {
         &self.engine

@@ -291,6 +291,18 @@ pub mod tags {
         RECEIVED_REPRESENTING_SMTP_ADDRESS = 0x5d08,
         /// PidTagNativeBody, I32: 1 text, 2 RTF, 3 HTML.
         NATIVE_BODY = 0x1016,
+        /// PidTagRecipientFlags, I32; bit 2 is the organiser.
+        RECIPIENT_FLAGS = 0x5ffd,
+        /// PidTagRecipientTrackStatusTime, Time: when an attendee answered.
+        RECIPIENT_TRACK_TIME = 0x5ffb,
+        /// PidTagRecipientTrackStatus, I32: how, with the values of [`super::lids::RESPONSE_STATUS`].
+        RECIPIENT_TRACK_STATUS = 0x5fff,
+        /// PidTagProcessed, Bool: a meeting message has had its effect.
+        PROCESSED = 0x7d01,
+        /// PidTagLastVerbExecuted, I32: 102 answered, 103 answered to all, 104 forwarded.
+        LAST_VERB_EXECUTED = 0x1081,
+        /// PidTagLastVerbExecutionTime, Time.
+        LAST_VERB_EXECUTION_TIME = 0x1082,
     }
 }
 

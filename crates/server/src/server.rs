@@ -97,6 +97,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
         runtime.spawn(accept(listener, service, config.clone(), stopped, alive));
+        runtime.spawn(deliver(engine.clone()));
         runtime.spawn(trim(engine.clone(), Duration::from_secs(config.trim_interval_seconds)));
         runtime.spawn(build_indexes(engine.clone()));
         let drain = Duration::from_secs(config.drain_seconds);
@@ -315,6 +316,31 @@ async fn build_indexes(engine: Engine) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!("cannot build an index: {error}"),
             Err(error) => tracing::error!("cannot build an index: {error}"),
+        }
+    }
+}
+
+/// How long after a failed delivery it is tried again.
+const DELIVERY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Delivers what was left in outboxes when the server ended, and then what could not be delivered at once.
+async fn deliver(engine: Engine) {
+    let mut ticks = interval(DELIVERY_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut all = true;
+    loop {
+        ticks.tick().await;
+        let engine = engine.clone();
+        let delivered = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.deliver(all))).await;
+        match delivered {
+            Ok(Ok(count)) => {
+                all = false;
+                if count > 0 {
+                    tracing::info!("delivered {count} messages that had to wait");
+                }
+            }
+            Ok(Err(error)) => tracing::error!("cannot deliver what is in an outbox: {error}"),
+            Err(error) => tracing::error!("cannot deliver what is in an outbox: {error}"),
         }
     }
 }

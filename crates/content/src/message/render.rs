@@ -41,6 +41,13 @@ fn render_within(item: &ItemContent, context: &Render<'_>, depth: usize) -> Vec<
     writer.out
 }
 
+/// The header fields of the message of an item that are built from the properties.
+pub(super) fn envelope(item: &ItemContent, context: &Render<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_envelope(item, context, &fingerprint(item, limits::EMBED_DEPTH_MAX), &mut out);
+    out
+}
+
 /// A hash of everything that the message is made of.
 fn fingerprint(item: &ItemContent, depth: usize) -> String {
     fn add(item: &ItemContent, depth: usize, hash: &mut Sha256) {

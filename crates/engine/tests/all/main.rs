@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod cost;
+mod delivery;
 mod directory;
 mod folder_tree;
 mod folders;
