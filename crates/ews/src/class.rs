@@ -37,8 +37,14 @@ const MESSAGE_SHAPE: &[&str] = &[
     "message:From",
     "message:IsRead",
 ];
-const MESSAGE_GET: &[&str] =
-    &["item:Body", "item:Attachments", "message:ToRecipients", "message:CcRecipients", "message:BccRecipients"];
+const MESSAGE_GET: &[&str] = &[
+    "item:Body",
+    "item:Attachments",
+    "item:ResponseObjects",
+    "message:ToRecipients",
+    "message:CcRecipients",
+    "message:BccRecipients",
+];
 const MEETING_TABLES: &[&[Field]] = &[message::FIELDS, meeting::FIELDS];
 
 const ITEM: ItemClass = ItemClass {
@@ -81,7 +87,7 @@ const CALENDAR_ITEM: ItemClass = ItemClass {
         "calendar:CalendarItemType",
         "calendar:Organizer",
     ],
-    default_get: &[],
+    default_get: &["item:ResponseObjects"],
 };
 const CONTACT: ItemClass = ItemClass {
     element: "t:Contact",
@@ -132,7 +138,7 @@ const POST: ItemClass = ItemClass {
     new_class: "IPM.Post",
     tables: &[post::FIELDS],
     default_shape: MESSAGE_SHAPE,
-    default_get: &["item:Body", "item:Attachments"],
+    default_get: &["item:Body", "item:Attachments", "item:ResponseObjects"],
 };
 const MEETING_REQUEST: ItemClass = ItemClass {
     element: "t:MeetingRequest",

@@ -16,6 +16,7 @@ pub(crate) mod meeting;
 pub(crate) mod message;
 pub(crate) mod post;
 pub(crate) mod recurrence;
+pub(crate) mod response_objects;
 pub(crate) mod retention;
 pub(crate) mod task;
 pub(crate) mod zone;
@@ -113,6 +114,8 @@ impl Needs {
     pub(crate) const ATTACHMENTS: Self = Self(4);
     /// The message in RFC 5322.
     pub(crate) const MIME: Self = Self(8);
+    /// The appointment that a meeting message is about.
+    pub(crate) const APPOINTMENT: Self = Self(16);
 
     /// These and others.
     pub(crate) const fn with(self, other: Self) -> Self {
@@ -357,11 +360,9 @@ pub(crate) fn is_known(uri: &str) -> bool {
         "item:MimeContentUTF8",
         "item:PendingSocialActivityTagIds",
         "item:PredictedActionReasons",
-        "item:ResponseObjects",
         "item:RightsManagementLicenseData",
         "item:WebClientEditFormQueryString",
         "item:WebClientReadFormQueryString",
-        "meeting:AssociatedCalendarItemId",
         "meetingRequest:ChangeHighlights",
         "message:ApprovalRequestData",
         "message:ReminderMessageData",

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::{Access, EffectiveRights, ItemView, View};
-use model::{Bag, BagRef, CollectionId, Guid, ItemContent, ItemFlags, ItemId, PropertyKey, Seq, Value, tags};
+use model::{Bag, BagRef, CollectionId, Guid, ItemContent, ItemFlags, ItemId, PropertyKey, Seq, Value, lids, tags};
 
 use xml::Writer;
 
@@ -71,6 +71,8 @@ pub(crate) struct Item<'a> {
     pub(crate) mime: Option<Bytes>,
     /// The occurrence that is meant, where the item is the master of a series.
     pub(crate) occurrence: Option<Occurrence>,
+    /// The appointment that a meeting message is about.
+    pub(crate) appointment: Option<Place>,
 }
 
 impl<'a> Item<'a> {
@@ -89,6 +91,7 @@ impl<'a> Item<'a> {
             attachments: Vec::new(),
             mime: None,
             occurrence: None,
+            appointment: None,
         }
     }
 
@@ -122,6 +125,12 @@ impl<'a> Item<'a> {
         if needs.has(Needs::RECIPIENTS) {
             item.recipients = view.recipients(id).await?;
         }
+        if needs.has(Needs::APPOINTMENT)
+            && let Some(Value::Binary(meeting)) = item.stored(&lids::CLEAN_GLOBAL_OBJECT_ID)
+            && let Some(row) = view.appointment(&meeting).await?
+        {
+            item.appointment = Some(Place { mailbox, folder: row.collection, item: row.item, seq: row.seq });
+        }
         // `HasAttachments` is false where all are shown inside the body, so it does not say that there are none.
         if needs.has(Needs::ATTACHMENTS) {
             item.attachments = view.attachments(id).await?;
@@ -150,6 +159,7 @@ impl<'a> Item<'a> {
             attachments: content.attachments.into_iter().map(|attachment| attachment.bag).collect(),
             mime,
             occurrence: None,
+            appointment: None,
         }
     }
 
@@ -241,7 +251,7 @@ fn calendar(content: &ItemContent) -> Option<Bytes> {
 }
 
 /// The domain is that of message ids that are made up for items without one.
-const RENDER: content::message::Render<'static> = content::message::Render { domain: "highwater.invalid" };
+pub(crate) const RENDER: content::message::Render<'static> = content::message::Render { domain: "highwater.invalid" };
 
 /// Writes an item that is there and cannot be read with its id alone. Its class is unknown; clients know what to do with
 /// a message.

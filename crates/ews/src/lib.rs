@@ -17,6 +17,7 @@ mod group;
 mod header;
 mod id;
 mod item;
+mod meeting;
 mod new_item;
 mod ops;
 mod patch;
@@ -25,8 +26,10 @@ mod permission;
 mod query_string;
 mod quirk;
 mod request;
+mod respond;
 mod restriction;
 mod search;
+mod send;
 mod series;
 mod shape;
 #[cfg(test)]

@@ -64,8 +64,23 @@ impl NewItem {
             let text = format!("{} is not available on this server.", node.local());
             return Ok(Err(Failure::text(ResponseCode::ErrorInvalidOperation, text)));
         };
+        Self::read_as(node, class, &[], depth)
+    }
+
+    /// Reads the properties of a response object that makes a message; elements in `besides` are somebody else's.
+    pub(crate) fn read_response(node: Node<'_>, besides: &[&str]) -> Result<Result<Self, Failure>, Fault> {
+        let class = class::of_item("IPM.Note");
+        Self::read_as(node, class, besides, limits::EMBED_DEPTH_MAX)
+    }
+
+    fn read_as(
+        node: Node<'_>,
+        class: &'static ItemClass,
+        besides: &[&str],
+        depth: usize,
+    ) -> Result<Result<Self, Failure>, Fault> {
         let mut item = Self { class, mime: None, patch: Patch::default(), attachments: Vec::new() };
-        for child in node.children() {
+        for child in node.children().filter(|child| !besides.contains(&child.local())) {
             let read = match child.local() {
                 "MimeContent" => STANDARD
                     .decode(without_space(&child.text()))
@@ -126,14 +141,24 @@ impl NewItem {
     }
 
     /// Whether the request says if the item is read, whether it is a draft.
-    fn says(&self, which: impl Fn(&Step) -> bool) -> bool {
+    pub(crate) fn says(&self, which: impl Fn(&Step) -> bool) -> bool {
         self.patch.steps.iter().any(which)
     }
 
     /// The item to be stored. `draft` says that it is not being sent.
     pub(crate) fn build(&self, engine: &Engine, owner: &Caller, draft: bool) -> (ItemContent, ItemFlags) {
+        self.build_on(self.parse(engine), engine, owner, draft)
+    }
+
+    /// As [`Self::build`], starting from an item that is there already.
+    pub(crate) fn build_on(
+        &self,
+        mut content: ItemContent,
+        engine: &Engine,
+        owner: &Caller,
+        draft: bool,
+    ) -> (ItemContent, ItemFlags) {
         let now = engine.clock().now();
-        let mut content = self.parse(engine);
         let attachments = std::mem::take(&mut content.attachments);
         let rewritten = || self.patch.steps.iter().any(|step| rewrites(step, &content.bag));
         let kept = self.attachments.is_empty() && !rewritten();
@@ -170,7 +195,7 @@ impl NewItem {
         }
         complete(self.class, bag, !item.recipients.is_empty(), engine, owner);
         if item.bag.get(&tags::DISPLAY_TO).is_none() {
-            set_display_lists(&mut item);
+            set_display_lists(&mut item.bag, &item.recipients);
         }
         let mut content = ItemContent { bag: item.bag, recipients: item.recipients, attachments, mime };
         content.attachments.extend(self.attachments.iter().map(|attachment| {
@@ -213,7 +238,7 @@ impl NewItem {
 
 /// Whether a change makes the message that came, which says `bag`, no longer what the item says. Clients send what they
 /// have read out of the message themselves, and the usual values of what it does not say.
-fn rewrites(step: &Step, bag: &Bag) -> bool {
+pub(crate) fn rewrites(step: &Step, bag: &Bag) -> bool {
     let same = |key: &PropertyKey, value: &Value| match bag.get(key) {
         Some(have) => have == value,
         None => [Value::Bool(false), Value::text("")].contains(value) || *value == usual(key),

@@ -82,6 +82,7 @@ operations! {
     get_item::GetItem,
     move_folder::MoveFolder,
     move_item::MoveItem,
+    send_item::SendItem,
     sync_folder_hierarchy::SyncFolderHierarchy,
     sync_folder_items::SyncFolderItems,
     update_folder::UpdateFolder,

@@ -77,7 +77,7 @@ impl Patch {
             step.apply(draft);
         }
         if self.steps.iter().any(|step| matches!(step, Step::Recipients { .. })) {
-            set_display_lists(draft);
+            set_display_lists(&mut draft.bag, &draft.recipients);
         }
         if self.touches(&tags::SENSITIVITY) {
             let private = draft.bag.get(&tags::SENSITIVITY).and_then(Value::as_i64) == Some(PRIVATE);
@@ -131,7 +131,8 @@ const PRIVATE: i64 = 2;
 /// PidTagInternetCodepage of UTF-8.
 const CODEPAGE_UTF8: i32 = 65_001;
 
-fn set_body(bag: &mut Bag, html: bool, text: &str, append: bool) {
+/// Sets the body and what follows from it, or appends to it.
+pub(crate) fn set_body(bag: &mut Bag, html: bool, text: &str, append: bool) {
     let stored_html = bag
         .get(&tags::HTML)
         .and_then(Value::as_binary)
@@ -170,15 +171,14 @@ pub(crate) fn set_preview(bag: &mut Bag) {
 const PREVIEW_CHARS_MAX: usize = 255;
 
 /// Sets the lists of names that stand for the recipients.
-pub(crate) fn set_display_lists(draft: &mut ItemDraft) {
+pub(crate) fn set_display_lists(bag: &mut Bag, recipients: &[Bag]) {
     for (kind, key) in [(1, tags::DISPLAY_TO), (2, tags::DISPLAY_CC), (3, tags::DISPLAY_BCC)] {
-        let names: Vec<&str> = draft
-            .recipients
+        let names: Vec<&str> = recipients
             .iter()
             .filter(|row| row.get(&tags::RECIPIENT_TYPE).and_then(Value::as_i64) == Some(kind))
             .filter_map(|row| row.text(&tags::DISPLAY_NAME))
             .collect();
         let names = names.join("; ");
-        draft.bag.set(key, Value::text(names));
+        bag.set(key, Value::text(names));
     }
 }

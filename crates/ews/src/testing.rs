@@ -62,6 +62,13 @@ impl World {
         Self { ews: Ews::new(engine), caller, answers: Mutex::default() }
     }
 
+    /// Another account on the same server, with the answers it gets.
+    pub(crate) fn beside(&self, address: &str, name: &str) -> Self {
+        let account = NewAccount { address: address.into(), display_name: name.into(), password_hash: "x".into() };
+        let caller = block_on(self.ews.engine.directory().add_account(account)).unwrap().caller;
+        Self { ews: self.ews.clone(), caller, answers: Mutex::default() }
+    }
+
     pub(crate) fn mailbox(&self) -> Mailbox {
         block_on(self.ews.engine.open_mailbox(&self.caller, MailboxName::Own)).unwrap()
     }
@@ -72,6 +79,32 @@ impl World {
 
     pub(crate) fn folder_id(&self, name: &str) -> String {
         id::folder_id(self.caller.mailbox_guid, self.folder(name))
+    }
+
+    /// Items of a folder that are not associated.
+    pub(crate) fn count(&self, folder: &str) -> u64 {
+        block_on(async { self.mailbox().begin().await.unwrap().collection(self.folder(folder)).await.unwrap().items })
+    }
+
+    /// The ids of the items of a folder, oldest first.
+    pub(crate) fn ids(&self, folder: &str) -> Vec<String> {
+        let answer = self.call(&format!(
+            "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>IdOnly</t:BaseShape></ItemShape><ParentFolderIds>\
+             <t:DistinguishedFolderId Id=\"{folder}\"/></ParentFolderIds></FindItem>"
+        ));
+        let mut ids = answer.success().attributes("ItemId", "Id");
+        ids.reverse();
+        ids
+    }
+
+    /// An item with all that `GetItem` gives of it.
+    pub(crate) fn get(&self, id: &str) -> Answered {
+        let answer = self.call(&format!(
+            "<GetItem><ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>\
+             <t:AdditionalProperties><t:ExtendedFieldURI PropertyTag=\"0x1081\" PropertyType=\"Integer\"/></t:AdditionalProperties>\
+             </ItemShape><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+        ));
+        answer.success()
     }
 
     /// Stores a message and returns its id and change key.
@@ -232,7 +265,7 @@ impl Drop for World {
             return;
         }
         let answers = std::mem::take(&mut *self.answers.lock().unwrap());
-        let name = format!("ews-{}-{:?}", std::process::id(), std::thread::current().id());
+        let name = format!("ews-{}-{:?}-{}", std::process::id(), std::thread::current().id(), self.caller.account);
         let directory = std::env::temp_dir().join(name.replace(['(', ')'], ""));
         std::fs::create_dir_all(&directory).unwrap();
         let mut files = Vec::new();

@@ -17,3 +17,4 @@ pub mod server;
 pub mod stream;
 pub mod transcript;
 pub mod tree;
+pub mod watch;

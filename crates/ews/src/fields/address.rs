@@ -8,12 +8,9 @@ use crate::item::Item;
 use crate::patch::Step;
 use crate::{Failure, ResponseCode};
 
-/// PidTagRecipientTrackStatus, I32: how an attendee answered.
-const TRACK_STATUS: PropertyKey = PropertyKey::Tag(0x5fff);
-/// PidTagRecipientTrackStatusTime, Time.
-const TRACK_TIME: PropertyKey = PropertyKey::Tag(0x5ffb);
-/// PidTagRecipientFlags, I32; bit 2 is the organiser.
-const RECIPIENT_FLAGS: PropertyKey = PropertyKey::Tag(0x5ffd);
+/// PidTagRecipientType.
+pub(crate) const TO: i32 = 1;
+pub(crate) const CC: i32 = 2;
 /// How somebody answered a meeting request, by number.
 pub(crate) const RESPONSE_TYPES: &[(i32, &str)] =
     &[(0, "Unknown"), (1, "Organizer"), (2, "Tentative"), (3, "Accept"), (4, "Decline"), (5, "NoResponseReceived")];
@@ -115,7 +112,7 @@ pub(crate) fn write_recipients(out: &mut Writer, element: &'static str, item: &I
 
 /// Writes recipients as attendees, without the organiser; nothing where there are none.
 pub(crate) fn write_attendees(out: &mut Writer, element: &'static str, item: &Item<'_>, kind: i32) {
-    let organiser = |row: &Bag| row.get(&RECIPIENT_FLAGS).and_then(Value::as_i64).unwrap_or_default() & 2 != 0;
+    let organiser = |row: &Bag| row.get(&tags::RECIPIENT_FLAGS).and_then(Value::as_i64).unwrap_or_default() & 2 != 0;
     let rows: Vec<&Bag> = of_kind(item, kind).into_iter().filter(|row| !organiser(row)).collect();
     if rows.is_empty() {
         return;
@@ -124,10 +121,10 @@ pub(crate) fn write_attendees(out: &mut Writer, element: &'static str, item: &It
         for row in rows {
             out.start("t:Attendee");
             write_row(out, row);
-            let status = row.get(&TRACK_STATUS).and_then(Value::as_i64).unwrap_or_default();
+            let status = row.get(&tags::RECIPIENT_TRACK_STATUS).and_then(Value::as_i64).unwrap_or_default();
             let name = RESPONSE_TYPES.iter().find(|(have, _)| i64::from(*have) == status);
             out.element("t:ResponseType", name.map_or("Unknown", |(_, name)| name));
-            if let Some(time) = row.get(&TRACK_TIME).and_then(Value::as_time) {
+            if let Some(time) = row.get(&tags::RECIPIENT_TRACK_TIME).and_then(Value::as_time) {
                 out.display("t:LastResponseTime", time);
             }
             out.end();
@@ -175,11 +172,16 @@ pub(crate) fn read_single(node: Node<'_>, keys: &AddressKeys) -> Vec<Step> {
 
 fn recipient(node: Node<'_>, kind: i32) -> Bag {
     let (name, address, address_type) = read_mailbox(node);
+    recipient_row(&name, &address, &address_type, kind)
+}
+
+/// A recipient of that type.
+pub(crate) fn recipient_row(name: &str, address: &str, address_type: &str, kind: i32) -> Bag {
     let mut row = Bag::new();
     row.set(tags::RECIPIENT_TYPE, Value::I32(kind));
-    row.set(tags::DISPLAY_NAME, Value::text(name));
+    row.set(tags::DISPLAY_NAME, Value::text(if name.is_empty() { address } else { name }));
     if address_type.eq_ignore_ascii_case("SMTP") {
-        row.set(tags::SMTP_ADDRESS, Value::text(address.clone()));
+        row.set(tags::SMTP_ADDRESS, Value::text(address));
     }
     row.set(tags::ADDRESS_TYPE, Value::text(address_type));
     row.set(tags::EMAIL_ADDRESS, Value::text(address));

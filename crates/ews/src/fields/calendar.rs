@@ -14,8 +14,6 @@ const BUSY: &[(i32, &str)] = &[(2, "Busy"), (0, "Free"), (1, "Tentative"), (3, "
 const FREE_BUSY: Codec = Codec::NamesOr(BUSY);
 pub(super) const INTENDED_BUSY: Codec = Codec::Names(BUSY);
 
-/// PidLidFInvited.
-const INVITED: PropertyKey = PropertyKey::Lid(sets::APPOINTMENT, 0x8229);
 /// PidLidAppointmentNotAllowPropose.
 const NOT_ALLOW_PROPOSE: PropertyKey = PropertyKey::Lid(sets::APPOINTMENT, 0x825a);
 
@@ -159,7 +157,7 @@ pub(crate) const START: &[Field] = &[
     row("calendar:IsMeeting",             "t:IsMeeting",             truth(|out, element, item, _| write_truth(out, element, state(item) & 1 != 0)), Able::SHOW, V7),
     row("calendar:IsCancelled",           "t:IsCancelled",           truth(|out, element, item, _| write_truth(out, element, state(item) & 4 != 0)), Able::SHOW, V7),
     row("calendar:IsRecurring",           "t:IsRecurring",           truth(|out, element, item, _| write_truth(out, element, item.truth(&lids::RECURRING) == Some(true))), Able::SHOW, V7),
-    row("calendar:MeetingRequestWasSent", "t:MeetingRequestWasSent", truth(|out, element, item, _| write_truth(out, element, item.truth(&INVITED) == Some(true))), Able::SHOW, V7),
+    row("calendar:MeetingRequestWasSent", "t:MeetingRequestWasSent", truth(|out, element, item, _| write_truth(out, element, item.truth(&crate::meeting::INVITED) == Some(true))), Able::SHOW, V7),
 ];
 
 /// Only calendar items have it.

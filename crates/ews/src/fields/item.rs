@@ -101,6 +101,7 @@ pub(crate) const FIRST: &[Field] = &[
     row("item:InternetMessageHeaders",     "t:InternetMessageHeaders",     shown_with(Needs::HEAVY, body::write_headers), Able::GET,      V7),
     stored("item:DateTimeSent",            "t:DateTimeSent",               tags::CLIENT_SUBMIT_TIME, Codec::Time,         Able::READ,     V7),
     stored("item:DateTimeCreated",         "t:DateTimeCreated",            tags::CREATION_TIME, Codec::Time,              Able::READ,     V7),
+    row("item:ResponseObjects",            "t:ResponseObjects",            super::response_objects::RESPONSE_OBJECTS,     Able::GET,      V7),
     stored("item:ReminderDueBy",           "t:ReminderDueBy",              model::lids::REMINDER_TIME, Codec::Time,       Able::EDIT,     V7),
     stored("item:ReminderIsSet",           "t:ReminderIsSet",              model::lids::REMINDER_SET, Codec::Bool,        Able::EDIT,     V7),
     stored("item:ReminderNextTime",        "t:ReminderNextTime",           model::lids::REMINDER_SIGNAL_TIME, Codec::Time, Able::READ,    V13),

@@ -1,13 +1,12 @@
 //! Fields of meeting messages, after those of messages.
 
-use model::{PropertyKey, lids, sets};
+use model::{PropertyKey, lids, sets, tags};
 use xml::Writer;
 
-use super::{Able, Codec, Field, V7, V13, address, calendar, row, shown, stored};
+use super::{Able, Codec, Field, Needs, V7, V13, address, calendar, row, shown, shown_with, stored};
 use crate::item::{Item, Rendering};
+use crate::{class, id};
 
-/// PidTagProcessed, Bool.
-const PROCESSED: PropertyKey = PropertyKey::Tag(0x7d01);
 /// PidTagDelegatedByRule, Bool.
 const DELEGATED: PropertyKey = PropertyKey::Tag(0x3fe3);
 /// The bit of PidLidMeetingType that says that a later request overtook this one.
@@ -33,7 +32,7 @@ fn write_delegated(out: &mut Writer, element: &'static str, item: &Item<'_>, _: 
 }
 
 fn write_processed(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
-    out.element(element, if item.truth(&PROCESSED) == Some(true) { "true" } else { "false" });
+    out.element(element, if item.truth(&tags::PROCESSED) == Some(true) { "true" } else { "false" });
 }
 
 /// How the sender answered, from the class; in a request, how the reader did.
@@ -52,9 +51,18 @@ fn write_response(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &
     out.element(element, name);
 }
 
+/// The appointment in the calendar; nothing where there is none.
+fn write_appointment(out: &mut Writer, element: &'static str, item: &Item<'_>, _: &Rendering<'_>) {
+    if let Some(place) = item.appointment {
+        let key = id::change_key(class::of_item("IPM.Appointment").object_type, place.mailbox, place.seq);
+        id::write(out, element, &id::item_id(place.mailbox, place.folder, place.item), Some(&key));
+    }
+}
+
 /// What all meeting messages have.
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Field] = &[
+    row("meeting:AssociatedCalendarItemId", "t:AssociatedCalendarItemId", shown_with(Needs::APPOINTMENT, write_appointment), Able::GET, V7),
     row("meeting:IsDelegated",      "t:IsDelegated",      shown(write_delegated),     Able::SHOW, V7),
     row("meeting:IsOutOfDate",      "t:IsOutOfDate",      shown(write_out_of_date),   Able::SHOW, V7),
     row("meeting:HasBeenProcessed", "t:HasBeenProcessed", shown(write_processed),     Able::SHOW, V7),

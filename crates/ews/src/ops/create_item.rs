@@ -1,24 +1,32 @@
 //! `CreateItem`, MS-OXWSCORE 3.1.4.2.
 //!
-//! Messages are delivered to the mailbox of the sender only; a message to anybody else is refused, and not kept, since a
-//! copy among the sent items would say that it was sent.
+//! What is sent is delivered to mailboxes of this server, see `send`. Response objects are read and made by `respond`.
 
-use engine::ItemView;
-use model::{ItemContent, ItemFlags, Value, tags};
+use engine::{ItemRow, ItemView, Mailbox, Own};
+use model::{CollectionId, ItemContent, ItemFlags, limits};
 use xml::Node;
 
 use super::Operation;
-use crate::fields::address;
-use crate::id::{FolderRef, MailboxId};
+use crate::id::FolderRef;
 use crate::new_item::NewItem;
-use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, item, request};
+use crate::meeting::{self, Audience, Telling};
+use crate::respond::{self, Outlet, Respond};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, item, request, send};
 
 pub(super) struct CreateItem {
     disposition: Option<Disposition>,
-    /// Whether the request names what happens to invitations, and whether they are sent.
-    invitations: Option<bool>,
+    /// What attendees are told; `None` where the request does not say.
+    invitations: Option<Option<Telling>>,
     folder: Option<Result<FolderRef, Failure>>,
-    items: Vec<Result<NewItem, Failure>>,
+    items: Vec<Result<Entry, Failure>>,
+}
+
+/// One element of the request.
+enum Entry {
+    /// An item.
+    New(NewItem),
+    /// An answer to an item.
+    Respond(Respond),
 }
 
 /// What is done with a message.
@@ -37,8 +45,13 @@ pub(super) const DISPOSITIONS: &[(&str, Disposition)] = &[
     ("SendOnly", Disposition::Send),
     ("SendAndSaveCopy", Disposition::SendAndSave),
 ];
-const INVITATIONS: &[(&str, bool)] =
-    &[("SendToNone", false), ("SendOnlyToAll", true), ("SendToAllAndSaveCopy", true)];
+
+/// What attendees of a new or a deleted meeting are told, by name.
+pub(super) const TELLINGS: &[(&str, Option<Telling>)] = &[
+    ("SendToNone", None),
+    ("SendOnlyToAll", Some(Telling { audience: Audience::All, keep: false })),
+    ("SendToAllAndSaveCopy", Some(Telling { audience: Audience::All, keep: true })),
+];
 
 impl Operation for CreateItem {
     const NAME: &'static str = "CreateItem";
@@ -51,24 +64,29 @@ impl Operation for CreateItem {
             .transpose()?;
         let invitations = body.attribute("SendMeetingInvitations");
         let invitations = invitations
-            .map(|text| request::enumeration(body, text, "CalendarItemCreateOrDeleteOperationType", INVITATIONS))
+            .map(|text| request::enumeration(body, text, "CalendarItemCreateOrDeleteOperationType", TELLINGS))
             .transpose()?;
         let items = request::batch(request::required(body, "Items")?)?;
         Ok(Self {
             disposition,
             invitations,
             folder: body.child_local("SavedItemFolderId").map(FolderRef::read_target).transpose()?,
-            items: items.into_iter().map(NewItem::read).collect::<Result<_, _>>()?,
+            items: items.into_iter().map(Entry::read).collect::<Result<_, _>>()?,
         })
     }
 
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
-        for new in &self.items {
-            let done = match new {
-                Ok(new) => self.create(context, new, answer).await,
+        for entry in &self.items {
+            let done = match entry {
+                Ok(Entry::New(new)) => self.create(context, new).await,
+                Ok(Entry::Respond(respond)) => self.respond(context, respond).await,
                 Err(failure) => Err(failure.clone()),
             };
-            if let Err(failure) = done {
+            let written = match done {
+                Ok((mailbox, rows)) => write(&mailbox, &rows, answer),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = written {
                 answer.error_with(&failure, |out| out.empty("m:Items"));
             }
         }
@@ -76,47 +94,127 @@ impl Operation for CreateItem {
     }
 }
 
+/// Answers with the ids of what was made.
+fn write(mailbox: &Mailbox, rows: &[ItemRow], answer: &mut Answer) -> Result<(), Failure> {
+    let views = rows.iter().map(ItemView::new).collect::<Result<Vec<_>, _>>()?;
+    answer.success(|out| {
+        out.scope("m:Items", |out| views.iter().for_each(|view| item::write_id_only(out, mailbox.guid(), *view)));
+    });
+    Ok(())
+}
+
+impl Entry {
+    /// Reads an element. The outer error is a fault, the inner one of this element.
+    fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
+        match Respond::read(node)? {
+            Some(respond) => Ok(respond.map(Self::Respond)),
+            None => Ok(NewItem::read(node)?.map(Self::New)),
+        }
+    }
+}
+
 impl CreateItem {
-    async fn create(&self, context: &Context<'_>, new: &NewItem, answer: &mut Answer) -> Result<(), Failure> {
+    /// The folder that the request names, or else the caller's of that name.
+    async fn folder(
+        &self,
+        context: &Context<'_>,
+        default: &'static str,
+    ) -> Result<(Mailbox, CollectionId), Failure> {
+        let folder = match &self.folder {
+            Some(folder) => folder.as_ref().map_err(Clone::clone)?.clone(),
+            None => FolderRef::own(default),
+        };
+        folder::open_for_items(context, &folder).await.map_err(saved_folder)
+    }
+
+    async fn create(&self, context: &Context<'_>, new: &NewItem) -> Result<(Mailbox, Vec<ItemRow>), Failure> {
         let sent = new.class.field("message:ToRecipients").is_some();
         let disposition = match (sent, self.disposition) {
             (true, Some(disposition)) => disposition,
             (true, None) => return Err(ResponseCode::ErrorMessageDispositionRequired.into()),
             (false, _) => Disposition::Save,
         };
-        let folder = match &self.folder {
-            Some(folder) => folder.as_ref().map_err(Clone::clone)?.clone(),
-            None => FolderRef::own(default_folder(new, disposition)),
-        };
-        let (mailbox, folder) = folder::open_for_items(context, &folder).await.map_err(saved_folder)?;
+        let (mailbox, folder) = self.folder(context, default_folder(new, disposition)).await?;
         let (content, flags) = new.build(context.engine(), mailbox.owner(), disposition == Disposition::Save);
         if new.class.element == "t:CalendarItem" {
-            let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsRequired)?;
-            if invitations && !content.recipients.is_empty() {
-                return Err(not_sent());
+            let telling = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsRequired)?;
+            if let Some(telling) = telling.filter(|_| !meeting::attendees(&content).is_empty()) {
+                let row = invite(context, &mailbox, (folder, content, flags), telling).await?;
+                return Ok((mailbox, vec![row]));
             }
         }
-        let sent_copy = match disposition {
-            Disposition::Save => None,
-            Disposition::Send | Disposition::SendAndSave => Some(deliver(context, &content).await?),
+        let keep = match disposition {
+            Disposition::Save => {
+                let row = mailbox.create_item(folder, content, flags).await?;
+                return Ok((mailbox, vec![row]));
+            }
+            Disposition::Send => None,
+            Disposition::SendAndSave => Some(folder),
         };
-        let row = match (disposition, sent_copy) {
-            (Disposition::Send, _) => None,
-            (Disposition::Save | Disposition::SendAndSave, Some(copy)) => {
-                Some(mailbox.create_item(folder, copy, flags.with(ItemFlags::READ)).await?)
+        let outgoing = send::prepare(context, content).await?;
+        let row = send::send(&mailbox, outgoing, keep, Vec::new()).await?;
+        Ok((mailbox, row.into_iter().collect()))
+    }
+
+    async fn respond(&self, context: &Context<'_>, respond: &Respond) -> Result<(Mailbox, Vec<ItemRow>), Failure> {
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            match self.try_respond(context, respond).await {
+                // The item that is answered was changed by somebody else; the answer does not depend on that.
+                Err(failure) if failure.code == ResponseCode::ErrorIrresolvableConflict => {}
+                done => return done,
             }
-            (Disposition::Save | Disposition::SendAndSave, None) => {
-                Some(mailbox.create_item(folder, content, flags).await?)
-            }
-        };
-        match &row {
-            Some(row) => {
-                let view = ItemView::new(row)?;
-                answer.success(|out| out.scope("m:Items", |out| item::write_id_only(out, mailbox.guid(), view)));
-            }
-            None => answer.success(|out| out.empty("m:Items")),
         }
-        Ok(())
+        Err(ResponseCode::ErrorInternalServerTransientError.into())
+    }
+
+    /// What is done with the message of an answer to a meeting.
+    async fn outlet(&self, context: &Context<'_>, source: &Mailbox) -> Result<Option<Outlet>, Failure> {
+        let Some(disposition) = self.disposition else { return Ok(None) };
+        if disposition == Disposition::Send {
+            return Ok(Some(Outlet::Send));
+        }
+        let keeps = disposition == Disposition::SendAndSave;
+        let (mailbox, folder) = self.folder(context, if keeps { "sentitems" } else { "drafts" }).await?;
+        if mailbox.guid() != source.guid() {
+            return Err(ResponseCode::ErrorCrossMailboxMoveCopy.into());
+        }
+        Ok(Some(if keeps { Outlet::SendAndKeep(folder) } else { Outlet::Draft(folder) }))
+    }
+
+    async fn try_respond(&self, context: &Context<'_>, respond: &Respond) -> Result<(Mailbox, Vec<ItemRow>), Failure> {
+        let disposition = self.disposition.ok_or(ResponseCode::ErrorMessageDispositionRequired);
+        let source = context.mailbox(&respond.reference.mailbox).await?;
+        if respond.is_about_meeting() {
+            let deed = respond.deed(context, &source, self.outlet(context, &source).await?).await?;
+            let rows = source.act(deed.own, deed.sendings).await?;
+            return Ok((source, rows.into_iter().flatten().collect()));
+        }
+        let mut view = source.begin().await?;
+        let row = view.item(respond.reference.item).await?;
+        let original = view.content(&row).await?;
+        drop(view);
+        let Some((content, mark)) = respond.message(context, &original)? else {
+            source.act(vec![respond::suppress_receipt(row, &original.bag)?], Vec::new()).await?;
+            return Ok((source, Vec::new()));
+        };
+        let disposition = disposition?;
+        let default = if disposition == Disposition::SendAndSave { "sentitems" } else { "drafts" };
+        let (mailbox, folder) = self.folder(context, default).await?;
+        let keep = match disposition {
+            Disposition::Save => {
+                let row = mailbox.create_item(folder, content, ItemFlags::READ).await?;
+                return Ok((mailbox, vec![row]));
+            }
+            Disposition::Send => None,
+            Disposition::SendAndSave => Some(folder),
+        };
+        let outgoing = send::prepare(context, content).await?;
+        let mut own = Vec::new();
+        if source.guid() == mailbox.guid() {
+            own.push(Own::Put { row, properties: mark });
+        }
+        let copy = send::send(&mailbox, outgoing, keep, own).await?;
+        Ok((mailbox, copy.into_iter().collect()))
     }
 }
 
@@ -131,7 +229,7 @@ const fn default_folder(new: &NewItem, disposition: Disposition) -> &'static str
     }
 }
 
-fn saved_folder(failure: Failure) -> Failure {
+pub(super) fn saved_folder(failure: Failure) -> Failure {
     if failure.code == ResponseCode::ErrorFolderNotFound {
         Failure::new(ResponseCode::ErrorSavedItemFolderNotFound)
     } else {
@@ -139,58 +237,20 @@ fn saved_folder(failure: Failure) -> Failure {
     }
 }
 
-/// Nothing leaves this server.
-pub(super) fn not_sent() -> Failure {
-    Failure::text(
-        ResponseCode::ErrorInvalidRecipients,
-        "This server delivers to the sender's own mailbox only. The item was not sent and not saved.",
-    )
+/// Stores a meeting and invites its attendees.
+async fn invite(
+    context: &Context<'_>,
+    mailbox: &Mailbox,
+    (folder, mut content, flags): (CollectionId, ItemContent, ItemFlags),
+    telling: Telling,
+) -> Result<ItemRow, Failure> {
+    let request = meeting::invite(context, &mut content).await?;
+    let keep = if telling.keep { Some(mailbox.begin().await?.distinguished("sentitems").await?) } else { None };
+    let mut own = vec![Own::Create { folder, content, flags }];
+    let sendings = send::post(vec![request], keep, &mut own);
+    let rows = mailbox.act(own, sendings).await?;
+    rows.into_iter().next().flatten().ok_or_else(|| ResponseCode::ErrorInternalServerError.into())
 }
-
-/// Puts a message into the inbox of the sender, who must be its only recipient. Returns the copy for the sent items.
-async fn deliver(context: &Context<'_>, content: &ItemContent) -> Result<ItemContent, Failure> {
-    let caller = context.caller();
-    if content.recipients.is_empty() {
-        return Err(ResponseCode::ErrorMissingRecipients.into());
-    }
-    let own = |row: &model::Bag| {
-        let address = row.text(&tags::SMTP_ADDRESS).or_else(|| row.text(&tags::EMAIL_ADDRESS));
-        address.is_some_and(|address| address.eq_ignore_ascii_case(&caller.address))
-    };
-    if !content.recipients.iter().all(own) {
-        return Err(not_sent());
-    }
-    let from = content.bag.text(&address::FROM.smtp).or_else(|| content.bag.text(&address::FROM.address));
-    if from.is_some_and(|from| !from.eq_ignore_ascii_case(&caller.address)) {
-        return Err(ResponseCode::ErrorSendAsDenied.into());
-    }
-    let mut sent = content.clone();
-    for keys in [&address::FROM, &address::SENDER] {
-        let name = [(&keys.name, &caller.display_name), (&keys.address, &caller.address), (&keys.smtp, &caller.address)];
-        for (key, text) in name {
-            sent.bag.set(key.clone(), Value::text(text.clone()));
-        }
-        sent.bag.set(keys.kind.clone(), Value::text("SMTP"));
-    }
-    let mut received = sent.clone();
-    received.recipients.retain(|row| row.get(&tags::RECIPIENT_TYPE) != Some(&Value::I32(BCC)));
-    received.bag.remove(&tags::DISPLAY_BCC);
-    for (key, text) in [
-        (&address::RECEIVED_BY.name, &caller.display_name),
-        (&address::RECEIVED_BY.address, &caller.address),
-        (&address::RECEIVED_BY.smtp, &caller.address),
-    ] {
-        received.bag.set(key.clone(), Value::text(text.clone()));
-    }
-    received.bag.set(address::RECEIVED_BY.kind.clone(), Value::text("SMTP"));
-    let mailbox = context.mailbox(&MailboxId::Own).await?;
-    let inbox = mailbox.begin().await?.distinguished("inbox").await?;
-    mailbox.create_item(inbox, received, ItemFlags::default()).await?;
-    Ok(sent)
-}
-
-/// PidTagRecipientType of a blind copy.
-const BCC: i32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -373,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn sending_reaches_the_sender_and_nobody_else() {
+    fn sending_to_oneself_and_to_nobody() {
         let world = World::new();
         let to = |address: &str| {
             format!(
@@ -393,6 +453,7 @@ mod tests {
         assert_eq!((count("inbox"), count("sentitems")), (2, 1));
         let other = create(&world, "MessageDisposition=\"SendAndSaveCopy\"", &to("bob@example.com")).valid();
         assert_eq!(other.codes(), ["ErrorInvalidRecipients"]);
+        assert!(other.text("MessageText").contains("bob@example.com"), "{}", other.xml);
         assert_eq!((count("inbox"), count("sentitems")), (2, 1));
     }
 
@@ -404,7 +465,7 @@ mod tests {
             &world,
             save,
             "<t:Message><t:Size>1</t:Size></t:Message><t:Message><t:Subject>good</t:Subject></t:Message>\
-             <t:Message><t:MimeContent>?</t:MimeContent></t:Message><t:AcceptItem/><t:Message><t:Importance>Huge</t:Importance>\
+             <t:Message><t:MimeContent>?</t:MimeContent></t:Message><t:ReplyToItem/><t:Message><t:Importance>Huge</t:Importance>\
              </t:Message><t:Message><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag=\"0x0FFF\" PropertyType=\"Binary\"/>\
              <t:Value>AA==</t:Value></t:ExtendedProperty></t:Message>",
         )
@@ -415,7 +476,7 @@ mod tests {
                 "ErrorInvalidPropertySet",
                 "NoError",
                 "ErrorMimeContentInvalidBase64String",
-                "ErrorInvalidOperation",
+                "ErrorMissingInformationReferenceItemId",
                 "ErrorInvalidValueForProperty",
                 "ErrorInvalidPropertySet"
             ]

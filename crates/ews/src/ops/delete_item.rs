@@ -1,16 +1,19 @@
 //! `DeleteItem`, MS-OXWSCORE 3.1.4.3.
-//!
-//! Nobody is told of a cancelled meeting: nothing leaves this server, and the item goes nevertheless.
 
-use engine::{DeleteMode, Precondition};
+use engine::{DeleteMode, EngineError, ItemView, Own, Precondition};
+use model::{limits, tags};
 use xml::Node;
 
+use super::create_item::TELLINGS;
 use super::{Operation, occurrence};
 use crate::id::{AnyId, ItemRef};
-use crate::{Answer, Context, Failure, Fault, request};
+use crate::meeting::{self, CANCELLED, Telling};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, class, request, send};
 
 pub(super) struct DeleteItem {
     mode: DeleteMode,
+    /// What attendees are told; `None` where the request does not say.
+    telling: Option<Option<Telling>>,
     ids: Vec<Result<AnyId, Failure>>,
 }
 
@@ -26,17 +29,18 @@ impl Operation for DeleteItem {
     const CHILDREN: &'static [&'static str] = &["ItemIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
-        const TELL: &[(&str, ())] = &[("SendToNone", ()), ("SendOnlyToAll", ()), ("SendToAllAndSaveCopy", ())];
         const TASKS: &[(&str, ())] = &[("AllOccurrences", ()), ("SpecifiedOccurrenceOnly", ())];
         let mode = request::attribute(body, "DeleteType")?;
-        if let Some(text) = body.attribute("SendMeetingCancellations") {
-            request::enumeration(body, text, "CalendarItemCreateOrDeleteOperationType", TELL)?;
-        }
+        let telling = body.attribute("SendMeetingCancellations");
+        let telling = telling
+            .map(|text| request::enumeration(body, text, "CalendarItemCreateOrDeleteOperationType", TELLINGS))
+            .transpose()?;
         if let Some(text) = body.attribute("AffectedTaskOccurrences") {
             request::enumeration(body, text, "AffectedTaskOccurrencesType", TASKS)?;
         }
         Ok(Self {
             mode: request::enumeration(body, mode, "DisposalType", MODES)?,
+            telling,
             ids: ItemRef::read_batch_any(request::required(body, "ItemIds")?)?,
         })
     }
@@ -44,7 +48,7 @@ impl Operation for DeleteItem {
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
         for id in self.ids {
             let done = match id {
-                Ok(id) => delete(context, &id, self.mode).await,
+                Ok(id) => delete(context, &id, self.mode, self.telling).await,
                 Err(failure) => Err(failure),
             };
             answer.result(done, |_, ()| {});
@@ -54,9 +58,51 @@ impl Operation for DeleteItem {
 }
 
 /// The version is not looked at: what is to be deleted goes as it is.
-async fn delete(context: &Context<'_>, id: &AnyId, mode: DeleteMode) -> Result<(), Failure> {
+async fn delete(
+    context: &Context<'_>,
+    id: &AnyId,
+    mode: DeleteMode,
+    telling: Option<Option<Telling>>,
+) -> Result<(), Failure> {
     let mailbox = context.mailbox(&id.item().mailbox).await?;
-    if let Some(occurrence) = occurrence::meant(&mailbox, id).await? {
+    let meant = occurrence::meant(&mailbox, id).await?;
+    for _ in 0..limits::CONFLICT_RETRIES_MAX {
+        let mut view = mailbox.begin().await?;
+        let row = view.item(id.item().item).await?;
+        let message_class = ItemView::new(&row)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default();
+        if class::of_item(message_class).element != "t:CalendarItem" {
+            break;
+        }
+        let content = view.content(&row).await?;
+        let attendees = meeting::attendees(&content);
+        let over = meeting::state(&content.bag) & CANCELLED != 0;
+        // An attendee has nobody to tell, nor has who organises a meeting of one.
+        if attendees.is_empty() || over || meeting::check_organizer(context, &content.bag).is_err() {
+            break;
+        }
+        let Some(telling) = telling.ok_or(ResponseCode::ErrorSendMeetingCancellationsRequired)? else { break };
+        if meant.is_some() {
+            return Err(meeting::not_of_one_occurrence());
+        }
+        let keep = if telling.keep { Some(view.distinguished("sentitems").await?) } else { None };
+        let to = match mode {
+            DeleteMode::Hard => None,
+            DeleteMode::Soft => Some(view.distinguished("recoverableitemsdeletions").await?),
+            DeleteMode::MoveToDeletedItems => Some(view.distinguished("deleteditems").await?),
+        };
+        drop(view);
+        let message = meeting::finish(context, meeting::cancellation(&content, attendees)).await?;
+        let mut own = vec![match to.filter(|to| *to != row.collection) {
+            Some(to) => Own::Move { properties: meeting::cancelled(&content.bag), row, to },
+            None => Own::Delete { row },
+        }];
+        let sendings = send::post(vec![message], keep, &mut own);
+        match mailbox.act(own, sendings).await {
+            Err(EngineError::Stale { .. }) => {}
+            done => return done.map(|_| ()).map_err(Failure::from),
+        }
+    }
+    if let Some(occurrence) = meant {
         return occurrence::delete(&mailbox, id, &occurrence).await;
     }
     mailbox.delete_item(id.item().item, Precondition::Any, mode).await?;

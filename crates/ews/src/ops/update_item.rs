@@ -1,24 +1,27 @@
 //! `UpdateItem`, MS-OXWSCORE 3.1.4.9.
 
-use engine::{ItemView, Precondition};
-use model::{PropertyKey, Value, tags};
+use engine::{ItemDraft, ItemRow, ItemView, Mailbox, Own, Precondition};
+use model::{CollectionId, ItemContent, PropertyKey, Value, limits, tags};
 use xml::Node;
 
+use super::create_item::{DISPOSITIONS, Disposition, saved_folder};
 use super::{Operation, occurrence};
-use super::create_item::{DISPOSITIONS, Disposition, not_sent};
 use crate::class::{self, ItemClass};
 use crate::fields::{self, Field};
-use crate::id::AnyId;
+use crate::id::{AnyId, FolderRef};
+use crate::meeting::{self, Audience, Telling};
 use crate::new_item;
 use crate::patch::{Patch, Step};
 use crate::path::Path;
-use crate::{Answer, Context, Failure, Fault, ResponseCode, item, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, folder, item, request, respond, send};
 
 pub(super) struct UpdateItem {
     resolution: Resolution,
     disposition: Disposition,
-    /// Whether attendees are told; `None` where the request does not say.
-    invitations: Option<bool>,
+    /// What attendees are told; `None` where the request does not say.
+    invitations: Option<Option<Telling>>,
+    /// Where a copy of what is sent goes.
+    folder: Option<Result<FolderRef, Failure>>,
     changes: Vec<Result<Change, Failure>>,
 }
 
@@ -55,24 +58,25 @@ impl Operation for UpdateItem {
             ("AutoResolve", Resolution::Auto),
             ("AlwaysOverwrite", Resolution::Always),
         ];
-        const INVITATIONS: &[(&str, bool)] = &[
-            ("SendToNone", false),
-            ("SendOnlyToAll", true),
-            ("SendOnlyToChanged", true),
-            ("SendToAllAndSaveCopy", true),
-            ("SendToChangedAndSaveCopy", true),
+        const TELLINGS: &[(&str, Option<Telling>)] = &[
+            ("SendToNone", None),
+            ("SendOnlyToAll", Some(Telling { audience: Audience::All, keep: false })),
+            ("SendOnlyToChanged", Some(Telling { audience: Audience::Changed, keep: false })),
+            ("SendToAllAndSaveCopy", Some(Telling { audience: Audience::All, keep: true })),
+            ("SendToChangedAndSaveCopy", Some(Telling { audience: Audience::Changed, keep: true })),
         ];
         let resolution = request::attribute(body, "ConflictResolution")?;
         let disposition = body.attribute("MessageDisposition").unwrap_or("SaveOnly");
         let invitations = body.attribute("SendMeetingInvitationsOrCancellations");
         let invitations = invitations
-            .map(|text| request::enumeration(body, text, "CalendarItemUpdateOperationType", INVITATIONS))
+            .map(|text| request::enumeration(body, text, "CalendarItemUpdateOperationType", TELLINGS))
             .transpose()?;
         let changes = request::batch(request::required(body, "ItemChanges")?)?;
         Ok(Self {
             resolution: request::enumeration(body, resolution, "ConflictResolutionType", RESOLUTIONS)?,
             disposition: request::enumeration(body, disposition, "MessageDispositionType", DISPOSITIONS)?,
             invitations,
+            folder: body.child_local("SavedItemFolderId").map(FolderRef::read_target).transpose()?,
             changes: changes.into_iter().map(Change::read).collect::<Result<_, _>>()?,
         })
     }
@@ -102,22 +106,33 @@ impl UpdateItem {
             Resolution::Auto => Precondition::Any,
             Resolution::Never => id.key.precondition(),
         };
-        if self.disposition != Disposition::Save {
-            return Err(not_sent());
-        }
         let mailbox = context.mailbox(&id.mailbox).await?;
         let mut view = mailbox.begin().await?;
         let before = view.item(id.item).await?;
         let class = class::of_item(ItemView::new(&before)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default());
         change.check(class)?;
-        if class.element == "t:CalendarItem" {
-            let invitations = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsOrCancellationsRequired)?;
-            if invitations && !view.recipients(id.item).await?.is_empty() {
-                return Err(not_sent());
-            }
+        if self.disposition != Disposition::Save && respond::is_message(class) {
+            drop(view);
+            let copy = self.send(context, &mailbox, change, expected).await?;
+            let view = copy.as_ref().map(ItemView::new).transpose()?;
+            answer.success(|out| {
+                out.scope("m:Items", |out| {
+                    view.into_iter().for_each(|view| item::write_id_only(out, mailbox.guid(), view));
+                });
+                out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
+            });
+            return Ok(());
         }
+        let mut telling = None;
+        if class.element == "t:CalendarItem" {
+            telling = self.invitations.ok_or(ResponseCode::ErrorSendMeetingInvitationsOrCancellationsRequired)?;
+        }
+        let attended = telling.is_some() && !view.recipients(id.item).await?.is_empty();
         drop(view);
         if let Some(meant) = occurrence::meant(&mailbox, &change.id).await? {
+            if attended {
+                return Err(meeting::not_of_one_occurrence());
+            }
             let seq = occurrence::change(&mailbox, &change.id, expected, &meant, &change.patch).await?;
             answer.success(|out| {
                 out.scope("m:Items", |out| occurrence::write_id_only(out, &mailbox, &change.id, meant.day, seq));
@@ -125,11 +140,16 @@ impl UpdateItem {
             });
             return Ok(());
         }
+        if let Some(telling) = telling
+            && let Some(row) = tell(context, &mailbox, change, expected, telling).await?
+        {
+            return succeed(answer, &mailbox, &row);
+        }
         let updated = match (change.patch.only_read(), expected) {
             (Some(read), Precondition::Any) => mailbox.set_read(id.item, read).await,
             (Some(_) | None, Precondition::Any | Precondition::At(_)) => {
                 let now = context.engine().clock().now();
-                let apply = |draft: &mut engine::ItemDraft| {
+                let apply = |draft: &mut ItemDraft| {
                     let size = size_of(draft);
                     change.patch.apply(draft);
                     new_item::follow(class, &change.patch, draft, now);
@@ -139,18 +159,111 @@ impl UpdateItem {
                 mailbox.update_item(id.item, expected, &apply).await
             }
         };
-        let row = updated?;
-        let after = ItemView::new(&row)?;
-        answer.success(|out| {
-            out.scope("m:Items", |out| item::write_id_only(out, mailbox.guid(), after));
-            out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
-        });
-        Ok(())
+        succeed(answer, &mailbox, &updated?)
+    }
+
+    /// Changes a message and sends it: the stored one goes, and what is kept is another one.
+    async fn send(
+        &self,
+        context: &Context<'_>,
+        mailbox: &Mailbox,
+        change: &Change,
+        expected: Precondition,
+    ) -> Result<Option<ItemRow>, Failure> {
+        let keep = match self.disposition {
+            Disposition::Save | Disposition::Send => None,
+            Disposition::SendAndSave => Some(self.keep(context, mailbox).await?),
+        };
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut view = mailbox.begin().await?;
+            let row = view.item(change.id.item().item).await?;
+            if matches!(expected, Precondition::At(seq) if seq != row.seq) {
+                return Err(ResponseCode::ErrorIrresolvableConflict.into());
+            }
+            let content = view.content(&row).await?;
+            drop(view);
+            let outgoing = send::prepare(context, changed(change, content)).await?;
+            let own = vec![Own::Delete { row }];
+            match send::send(mailbox, outgoing, keep, own).await {
+                Err(failure) if failure.code == ResponseCode::ErrorIrresolvableConflict => {}
+                done => return done,
+            }
+        }
+        Err(ResponseCode::ErrorInternalServerTransientError.into())
+    }
+
+    /// Where what is sent is kept.
+    async fn keep(&self, context: &Context<'_>, mailbox: &Mailbox) -> Result<CollectionId, Failure> {
+        let Some(folder) = &self.folder else {
+            return Ok(mailbox.begin().await?.distinguished("sentitems").await?);
+        };
+        let folder = folder.as_ref().map_err(Clone::clone)?;
+        let (target, folder) = folder::open_for_items(context, folder).await.map_err(saved_folder)?;
+        if target.guid() == mailbox.guid() { Ok(folder) } else { Err(ResponseCode::ErrorCrossMailboxMoveCopy.into()) }
     }
 }
 
+/// Answers with the id of what was changed.
+fn succeed(answer: &mut Answer, mailbox: &Mailbox, row: &ItemRow) -> Result<(), Failure> {
+    let after = ItemView::new(row)?;
+    answer.success(|out| {
+        out.scope("m:Items", |out| item::write_id_only(out, mailbox.guid(), after));
+        out.scope("m:ConflictResults", |out| out.element("t:Count", "0"));
+    });
+    Ok(())
+}
+
+/// Changes a meeting and tells its attendees. `None` where there are none, before and after; nothing was written then.
+async fn tell(
+    context: &Context<'_>,
+    mailbox: &Mailbox,
+    change: &Change,
+    expected: Precondition,
+    telling: Telling,
+) -> Result<Option<ItemRow>, Failure> {
+    for _ in 0..limits::CONFLICT_RETRIES_MAX {
+        let mut view = mailbox.begin().await?;
+        let row = view.item(change.id.item().item).await?;
+        if matches!(expected, Precondition::At(seq) if seq != row.seq) {
+            return Err(ResponseCode::ErrorIrresolvableConflict.into());
+        }
+        let before = view.content(&row).await?;
+        let keep = if telling.keep { Some(view.distinguished("sentitems").await?) } else { None };
+        drop(view);
+        let class = class::of_item(before.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default());
+        let ItemContent { bag, recipients, attachments, mime: _ } = before.clone();
+        let mut draft = ItemDraft { bag, recipients, flags: row.flags };
+        change.patch.apply(&mut draft);
+        new_item::follow(class, &change.patch, &mut draft, context.engine().clock().now());
+        let ItemDraft { bag, recipients, flags } = draft;
+        let mut after = ItemContent { bag, recipients, attachments, mime: None };
+        if meeting::attendees(&before).is_empty() && meeting::attendees(&after).is_empty() {
+            return Ok(None);
+        }
+        meeting::check_organizer(context, &before.bag)?;
+        let messages = meeting::update(context, &before, &mut after, telling.audience).await?;
+        after.bag.remove(&tags::MESSAGE_SIZE);
+        let mut own = vec![Own::Replace { row, content: after, flags }];
+        let sendings = send::post(messages, keep, &mut own);
+        match mailbox.act(own, sendings).await {
+            Err(engine::EngineError::Stale { .. }) => {}
+            done => return Ok(done?.into_iter().next().flatten()),
+        }
+    }
+    Err(ResponseCode::ErrorInternalServerTransientError.into())
+}
+
+/// What a change makes of an item.
+fn changed(change: &Change, content: ItemContent) -> ItemContent {
+    let keeps = !change.patch.steps.iter().any(|step| new_item::rewrites(step, &content.bag));
+    let ItemContent { bag, recipients, attachments, mime } = content;
+    let mut draft = ItemDraft { bag, recipients, flags: model::ItemFlags::READ };
+    change.patch.apply(&mut draft);
+    ItemContent { bag: draft.bag, recipients: draft.recipients, attachments, mime: mime.filter(|_| keeps) }
+}
+
 /// Bytes of the properties and recipients of an item, but for what the server counts and stamps itself.
-fn size_of(draft: &engine::ItemDraft) -> i64 {
+fn size_of(draft: &ItemDraft) -> i64 {
     let bags = std::iter::once(&draft.bag).chain(&draft.recipients);
     let size: usize = bags.flat_map(model::Bag::iter).map(|(_, value)| value.size()).sum();
     i64::try_from(size).unwrap_or(i64::MAX)

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{EngineError, ItemDraft, ItemView, Mailbox, Precondition};
+use engine::{EngineError, ItemView, Mailbox, Precondition};
 use mapi::conversation;
 use mapi::fasttransfer::{self, Decoded, FastTransferError};
 use model::{AttachmentContent, Bag, CollectionId, ItemContent, ItemFlags, Value, limits, tags};
@@ -175,7 +175,7 @@ fn keep(decoded: &Decoded, mut stored: ItemContent, content: &mut ItemContent) {
     }
     if !decoded.replaces_recipients && decoded.content.recipients.is_empty() {
         content.recipients = stored.recipients;
-        set_display_lists(content);
+        patch::set_display_lists(&mut content.bag, &content.recipients);
     }
     if !decoded.replaces_attachments && decoded.content.attachments.is_empty() {
         content.attachments = stored.attachments;
@@ -208,7 +208,7 @@ fn complete(content: &mut ItemContent, associated: bool) {
         patch::set_preview(bag);
     }
     set_message_flag(bag, FLAG_ASSOCIATED, associated);
-    set_display_lists(content);
+    patch::set_display_lists(&mut content.bag, &content.recipients);
     set_attachment_marks(content);
     for attachment in &mut content.attachments {
         if let AttachmentContent::Item(item) = &mut attachment.content {
@@ -233,13 +233,6 @@ fn complete_subject(bag: &mut Bag) {
         .find_map(|key| bag.text(key).filter(|topic| !topic.is_empty()));
     let id = topic.map(|topic| Value::binary(conversation::conversation_id(topic).to_vec()));
     bag.put(tags::CONVERSATION_ID, id);
-}
-
-fn set_display_lists(content: &mut ItemContent) {
-    let (bag, recipients) = (std::mem::take(&mut content.bag), std::mem::take(&mut content.recipients));
-    let mut draft = ItemDraft { bag, recipients, flags: ItemFlags::default() };
-    patch::set_display_lists(&mut draft);
-    (content.bag, content.recipients) = (draft.bag, draft.recipients);
 }
 
 fn set_attachment_marks(content: &mut ItemContent) {
