@@ -2,17 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
 use testkit::{
-    ews::{Ews, distinguished, responses},
+    ews::{Ews, distinguished, item_id, responses},
     schema::Checker,
     server::{ANNA, BERT, STORES, TestServer},
-    transcript,
     tree::{Reach, Tree},
     watch::Watch,
 };
 
 fn send(ews: &Ews, disposition: &str, subject: &str, to: &str, checker: &mut Checker) -> Tree {
-    let values = [("disposition", disposition), ("subject", subject), ("to", to)];
-    let answer = ews.send(&transcript::request("ews/mail_flow/send.xml", &values));
+    let answer = ews.call(&format!(
+        "<m:CreateItem MessageDisposition=\"{disposition}\"><m:SavedItemFolderId><t:DistinguishedFolderId Id=\"sentitems\"/>\
+         </m:SavedItemFolderId><m:Items><t:Message><t:ItemClass>IPM.Note</t:ItemClass><t:Subject>{subject}</t:Subject>\
+         <t:Body BodyType=\"Text\">See you there.</t:Body><t:ToRecipients><t:Mailbox><t:EmailAddress>{to}</t:EmailAddress>\
+         </t:Mailbox></t:ToRecipients><t:IsRead>false</t:IsRead></t:Message></m:Items></m:CreateItem>"
+    ));
     checker.ews(&answer);
     answer
 }
@@ -65,7 +68,11 @@ fn a_message_and_its_answer() {
         ] {
             assert_eq!(message.value(&format!("{person}/Mailbox/Name")).as_deref(), Some(name), "{person}");
         }
-        let answered = bert.send(&transcript::request("ews/mail_flow/reply.xml", &[("id", &received.id)]));
+        let answered = bert.call(&format!(
+            "<m:CreateItem MessageDisposition=\"SendAndSaveCopy\"><m:Items><t:ReplyToItem>{}<t:NewBodyContent BodyType=\"Text\">\
+             I shall.</t:NewBodyContent></t:ReplyToItem></m:Items></m:CreateItem>",
+            item_id(&received.id).replace("ItemId", "ReferenceItemId")
+        ));
         checker.ews(&answered);
         assert_eq!(code(&answered), "NoError");
         assert_eq!(anna_inbox.brief(&mut checker), ["Create Message RE: Lunch"]);

@@ -18,6 +18,7 @@ folders! {
     ews_around_sync: "ews/around_sync",
     ews_hierarchy: "ews/hierarchy",
     ews_items: "ews/items",
+    ews_mail_flow: "ews/mail_flow",
     ews_export: "ews/export",
     ews_upload: "ews/upload",
     sharepoint_every_answer: "sharepoint/every_answer",
