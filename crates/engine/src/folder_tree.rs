@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use model::{CollectionId, ItemFlags, Seq, limits};
-use store::{CollectionRef, Commit, Guard, ItemRow, NameTarget, NewItemId, StoreError, Want, Write};
+use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, NewItemId, StoreError, Want, Write};
 
 use crate::folders::{DISTINGUISHED_NAME, SCOPE_CHILDREN, name_key};
+use crate::item::noting_its_folder;
 use crate::mailbox::{DROP_ITEMS_MAX, is_under, subtrees_deepest_first};
-use crate::{DeleteMode, EngineError, Folder, FolderRights, Mailbox, PERMISSIONS, Permissions, View};
+use crate::{DeleteMode, EngineError, Folder, FolderRights, Mailbox, PERMISSIONS, Permissions, View, window};
 
 /// Items that one commit deletes, moves or copies.
 const SWEEP_ITEMS_MAX: usize = 500;
@@ -27,6 +28,8 @@ enum Fate {
     DeleteVisible,
     /// All but the associated ones move.
     MoveVisible(CollectionId),
+    /// The same, and they note where they were.
+    Recoverable(CollectionId),
     /// All are copied.
     Copy(CollectionId),
 }
@@ -35,14 +38,14 @@ impl Fate {
     const fn target(self) -> Option<CollectionId> {
         match self {
             Self::Delete | Self::DeleteVisible => None,
-            Self::MoveVisible(to) | Self::Copy(to) => Some(to),
+            Self::MoveVisible(to) | Self::Recoverable(to) | Self::Copy(to) => Some(to),
         }
     }
 
     fn concerns(self, row: &ItemRow) -> bool {
         match self {
             Self::Delete | Self::Copy(_) => true,
-            Self::DeleteVisible | Self::MoveVisible(_) => !row.flags.has(ItemFlags::ASSOCIATED),
+            Self::DeleteVisible | Self::MoveVisible(_) | Self::Recoverable(_) => !row.flags.has(ItemFlags::ASSOCIATED),
         }
     }
 
@@ -51,6 +54,10 @@ impl Fate {
         match self {
             Self::Delete | Self::DeleteVisible => Write::DeleteItem { item, note: Bytes::new() },
             Self::MoveVisible(to) => Write::MoveItem { item, to: to.into(), id, bag: None, note: Bytes::new() },
+            Self::Recoverable(to) => {
+                let bag = noting_its_folder(row);
+                Write::MoveItem { item, to: to.into(), id, bag, note: window::note(row) }
+            }
             Self::Copy(to) => Write::CopyItem { item, to: to.into(), id, bag: None, flags: None },
         }
     }
@@ -76,7 +83,11 @@ impl Mailbox {
         let until = view.position();
         drop(view);
         // From where it would go to, it goes for good.
-        let fate = target.filter(|to| *to != id).map_or(Fate::DeleteVisible, Fate::MoveVisible);
+        let fate = match target.filter(|to| *to != id) {
+            None => Fate::DeleteVisible,
+            Some(to) if mode == DeleteMode::Soft => Fate::Recoverable(to),
+            Some(to) => Fate::MoveVisible(to),
+        };
         self.sweep(id, until, fate).await?;
         if subfolders { self.remove_subfolders(id, until, mode).await } else { Ok(()) }
     }
@@ -231,13 +242,55 @@ impl Mailbox {
         }
     }
 
+    /// Moves the items of folders into Recoverable Items, `to`, and drops the folders, which are not kept; associated
+    /// items go with them. Costs the items.
+    ///
+    /// # Errors
+    /// A conflict where a folder changed or something came into it meanwhile: a part may be done then.
+    pub(crate) async fn dissolve(&self, deepest_first: &[Folder], to: CollectionId) -> Result<(), EngineError> {
+        let fate = Fate::Recoverable(to);
+        for folder in deepest_first {
+            let until = self.begin().await?.position();
+            loop {
+                let mut view = self.begin().await?;
+                let page = view.snapshot.list(folder.id(), None, SWEEP_ITEMS_MAX, Want::BAG).await?;
+                // Ids of a mailbox are positions; what comes later is a conflict below.
+                let rows: Vec<ItemRow> = page.rows.into_iter().take_while(|row| row.item.0 <= until.0).collect();
+                drop(view);
+                if rows.is_empty() {
+                    break;
+                }
+                let mut commit = Commit::new(self.root(), self.engine().now());
+                commit.guards = vec![Guard::CollectionAt(folder.id(), folder.row.seq), Guard::CollectionExists(to)];
+                for row in &rows {
+                    commit.guards.push(Guard::ItemIn(row.item, folder.id()));
+                    commit.writes.push(if fate.concerns(row) { fate.write(row) } else { Fate::Delete.write(row) });
+                }
+                self.engine().store().commit(commit).await?;
+            }
+        }
+        let mut view = self.begin().await?;
+        let mut empty = Vec::with_capacity(deepest_first.len());
+        for folder in deepest_first {
+            empty.push(view.snapshot.collection(folder.id()).await?.ok_or(StoreError::Conflict { guard: 0 })?);
+        }
+        drop(view);
+        let stayed = |(row, folder): (&CollectionRow, &Folder)| row.seq == folder.row.seq && row.items == 0;
+        if !empty.iter().zip(deepest_first).all(stayed) {
+            return Err(StoreError::Conflict { guard: 0 }.into());
+        }
+        let guards = empty.iter().map(|row| Guard::CollectionItemsAt(row.collection, row.items_seq)).collect();
+        self.drop_folders_if(deepest_first, guards).await
+    }
+
     /// Deals with the items that a folder had at `until`, a bounded number a commit. What others take away meanwhile is
     /// passed over.
     async fn sweep(&self, folder: CollectionId, until: Seq, fate: Fate) -> Result<(), EngineError> {
         let (mut after, mut conflicts) = (None, 0);
         while conflicts < limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
-            let page = view.snapshot.list(folder, after, SWEEP_ITEMS_MAX, Want::HOT).await?;
+            let want = if matches!(fate, Fate::Recoverable(_)) { Want::BAG } else { Want::HOT };
+            let page = view.snapshot.list(folder, after, SWEEP_ITEMS_MAX, want).await?;
             let listed = page.rows.len();
             // Ids of a mailbox are positions.
             let mut rows: Vec<ItemRow> = page.rows.into_iter().take_while(|row| row.item.0 <= until.0).collect();

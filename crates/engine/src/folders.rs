@@ -33,6 +33,8 @@ pub struct DistinguishedFolder {
 pub(crate) const DISTINGUISHED_NAME: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x10);
 /// In the bag of a folder: Bool, whether it is a search folder.
 pub(crate) const IS_SEARCH_FOLDER: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x11);
+/// In the bag of an item in Recoverable Items: the folder that it was deleted from, I64.
+pub const DELETED_FROM: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x15);
 /// Scope of names: distinguished name to folder.
 pub(crate) const SCOPE_DISTINGUISHED: u64 = 1;
 /// Scope of names: the names under a parent are in this plus the parent's id.

@@ -6,7 +6,7 @@ use store::{
 };
 
 use crate::access::{Act, CREATOR};
-use crate::{DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack, window};
+use crate::{DELETED_FROM, DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack, window};
 
 /// An item as conditions and orders see it: its light bag, and what lies in the hot row.
 #[derive(Clone, Copy)]
@@ -243,7 +243,7 @@ impl Mailbox {
             let elsewhere = view.item(id).await?.collection != to;
             drop(view);
             if elsewhere {
-                return self.place_item(id, expected, to).await.map(Some);
+                return self.place_item(id, expected, to, mode == DeleteMode::Soft).await.map(Some);
             }
         }
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
@@ -273,21 +273,23 @@ impl Mailbox {
     ) -> Result<ItemRow, EngineError> {
         self.begin().await?.collection(to).await?;
         self.require(&[(to, FolderRights::CREATE)]).await?;
-        self.place_item(id, expected, to).await
+        self.place_item(id, expected, to, false).await
     }
 
-    /// As [`Self::move_item`], whatever may be created at the target.
+    /// As [`Self::move_item`], whatever may be created at the target. With `noted`, the item notes where it was.
     async fn place_item(
         &self,
         id: ItemId,
         expected: Precondition,
         to: model::CollectionId,
+        noted: bool,
     ) -> Result<ItemRow, EngineError> {
         for _ in 0..model::limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
-            let row = view.item(id).await?;
+            let mut row = view.item(id).await?;
             view.access().await?.check_item(Act::Delete, &row)?;
             expected.check(&row)?;
+            let bag = if noted { noting_its_folder(&row) } else { None };
             if view.snapshot.collection(to).await?.is_none() {
                 return Err(EngineError::NoCollection(to));
             }
@@ -298,11 +300,14 @@ impl Mailbox {
                 item: id,
                 to: to.into(),
                 id: NewItemId::Seq,
-                bag: None,
+                bag: bag.clone(),
                 note: window::note(&row),
             });
             match self.engine().store().commit(commit).await {
-                Ok(receipt) => return Ok(placed(row, to, receipt.write(0))),
+                Ok(receipt) => {
+                    row.bag = bag.unwrap_or(row.bag);
+                    return Ok(placed(row, to, receipt.write(0)));
+                }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
             }
@@ -458,6 +463,14 @@ fn part(number: u32, bytes: Option<bytes::Bytes>) -> PartChange {
         Some(bytes) => PartChange::Put(PartData { part: number, bytes }),
         None => PartChange::Remove(number),
     }
+}
+
+/// The bag of an item that goes to Recoverable Items, with the folder that it lies in; `None` for one that cannot be
+/// read, which goes as it is.
+pub(crate) fn noting_its_folder(row: &ItemRow) -> Option<bytes::Bytes> {
+    let mut bag = Bag::decode(&row.bag).ok()?;
+    bag.set(DELETED_FROM, Value::I64(row.collection.to_i64()));
+    Some(bag.to_bytes())
 }
 
 fn placed(mut row: ItemRow, to: model::CollectionId, done: store::WriteReceipt) -> ItemRow {

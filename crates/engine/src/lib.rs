@@ -48,7 +48,7 @@ pub use access::{
 pub use act::{Own, Sending};
 pub use directory::{Account, Directory, NewAccount, NewSite, SiteEntry};
 pub use error::{EngineError, StateFault};
-pub use folders::{DISTINGUISHED, Distinguished, DistinguishedFolder};
+pub use folders::{DELETED_FROM, DISTINGUISHED, Distinguished, DistinguishedFolder};
 pub use hierarchy::{FolderChange, FolderSyncPage};
 pub use item::{ItemDraft, ItemView};
 pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};

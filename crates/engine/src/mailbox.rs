@@ -69,7 +69,7 @@ pub enum Precondition {
 pub enum DeleteMode {
     /// Gone for good.
     Hard,
-    /// Into Recoverable Items.
+    /// Into Recoverable Items, which keep items alone.
     Soft,
     /// Into Deleted Items.
     MoveToDeletedItems,
@@ -332,7 +332,8 @@ impl Mailbox {
         self.place_folder(id, to, None, false).await
     }
 
-    /// Deletes a folder with everything in it: for good, or by moving it into Recoverable Items or Deleted Items.
+    /// Deletes a folder with everything in it: for good, or by moving it into Deleted Items. Softly, its items and those
+    /// of the folders in it go to Recoverable Items, each under a new id, and no folder is kept; that costs the items.
     ///
     /// # Errors
     /// [`EngineError::NoCollection`], [`EngineError::Distinguished`]; when the store fails.
@@ -367,14 +368,18 @@ impl Mailbox {
             };
             let folders = view.every_folder().await?;
             drop(view);
-            if let Some(to) = target
-                && !is_under(&folders, id, to)
-            {
+            let target = target.filter(|to| !is_under(&folders, id, *to));
+            if let Some(to) = target.filter(|_| mode == DeleteMode::MoveToDeletedItems) {
                 return self.place_folder(id, to, from, true).await.map(drop);
             }
-            match self.drop_folders(&subtrees_deepest_first(&folders, vec![folder])).await {
+            let doomed = subtrees_deepest_first(&folders, vec![folder]);
+            let done = match target {
+                Some(to) => self.dissolve(&doomed, to).await,
+                None => self.drop_folders(&doomed).await,
+            };
+            match done {
                 Ok(()) => return Ok(()),
-                // Somebody made or removed a folder inside it.
+                // Somebody made or removed a folder inside it, or put something into one that was emptied.
                 Err(EngineError::Store(StoreError::Conflict { .. })) => {}
                 Err(other) => return Err(other),
             }
@@ -384,6 +389,16 @@ impl Mailbox {
 
     /// Children go before their parents, so that a cut between two commits leaves a whole tree.
     pub(crate) async fn drop_folders(&self, deepest_first: &[Folder]) -> Result<(), EngineError> {
+        self.drop_folders_if(deepest_first, Vec::new()).await
+    }
+
+    /// As [`Self::drop_folders`], with a further guard each; there may be none.
+    pub(crate) async fn drop_folders_if(
+        &self,
+        deepest_first: &[Folder],
+        guards: Vec<Guard>,
+    ) -> Result<(), EngineError> {
+        let mut guards = guards.into_iter();
         let mut rest = deepest_first;
         while let Some((chunk, later)) = rest.split_at_checked(droppable(rest)).filter(|(chunk, _)| !chunk.is_empty()) {
             rest = later;
@@ -392,6 +407,7 @@ impl Mailbox {
                 let scope = SCOPE_CHILDREN + folder.parent().unwrap_or_default().0;
                 let name = Bytes::from(name_key(folder.display_name()));
                 commit.guards.push(Guard::CollectionAt(folder.id(), folder.row.seq));
+                commit.guards.extend(guards.next());
                 commit.writes.push(Write::DropName { scope, name });
                 commit.writes.push(Write::DropCollection { collection: folder.id() });
             }

@@ -107,7 +107,7 @@ fn folders_inside_go_but_for_those_that_are_needed() {
         let mut view = now(mailbox.begin()).unwrap();
         assert!(now(view.item(kept)).is_ok());
         let changes = sync_folders(&mailbox, Some(&state)).changes;
-        if let Some(target) = target {
+        if let Some(target) = target.filter(|_| mode == DeleteMode::MoveToDeletedItems) {
             let target = folder_named(&mailbox, target);
             assert_eq!(below(&mailbox, target).len(), 2);
             assert_eq!(folder(&mailbox, inner).parent(), Some(outer));

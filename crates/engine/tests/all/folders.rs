@@ -88,10 +88,22 @@ fn deleted_folders_go_where_the_mode_says() {
             assert_eq!(parent(child), Err(EngineError::NoCollection(child)));
         }
     }
+    // Softly, the items are kept, and no folder is.
     let id = new_folder(&mailbox, inbox, "same");
+    let child = new_folder(&mailbox, id, "child");
+    (0..1_100).for_each(|number| drop(add(&mailbox, child, &number.to_string())));
+    let kept = || {
+        now(now(mailbox.begin()).unwrap().collection(folder_named(&mailbox, "recoverableitemsdeletions")))
+            .unwrap()
+            .items
+    };
+    let before = kept();
     now(mailbox.delete_folder(id, DeleteMode::Soft)).unwrap();
-    assert_eq!(parent(id), Ok(Some(folder_named(&mailbox, "recoverableitemsdeletions"))));
-    now(mailbox.delete_folder(id, DeleteMode::Hard)).unwrap();
+    assert_eq!(
+        (parent(id), parent(child)),
+        (Err(EngineError::NoCollection(id)), Err(EngineError::NoCollection(child)))
+    );
+    assert_eq!(kept(), before + 1_100);
     assert_eq!(now(mailbox.delete_folder(id, DeleteMode::Hard)), Err(EngineError::NoCollection(id)));
     assert_eq!(now(mailbox.delete_folder(inbox, DeleteMode::Hard)), Err(EngineError::Distinguished));
     new_folder(&mailbox, inbox, "same");

@@ -151,6 +151,14 @@ fn emptying_and_copying_pass_over_what_others_take_and_bring() {
         assert_eq!(parent(&mailbox, inner), Some(drafts));
         now(mailbox.delete_folder(inner, DeleteMode::Hard)).unwrap();
     }
+    // What comes into a folder that goes softly is kept, too.
+    let inner = new_folder(&mailbox, copy, "inner");
+    add(&mailbox, inner, "there");
+    let other = mailbox.clone();
+    let kept = count(folder_named(&mailbox, "recoverableitemsdeletions"));
+    store.before_the_next_commit(move || drop(add(&other, inner, "late")));
+    now(mailbox.delete_folder(inner, DeleteMode::Soft)).unwrap();
+    assert_eq!(count(folder_named(&mailbox, "recoverableitemsdeletions")), kept + 2);
     // Somebody takes the name, or the place.
     let other = mailbox.clone();
     store.before_the_next_commit(move || {

@@ -70,7 +70,7 @@ mod tests {
     fn each_mode_puts_the_folder_where_it_belongs() {
         for (mode, parent) in [
             ("HardDelete", None),
-            ("SoftDelete", Some("recoverableitemsdeletions")),
+            ("SoftDelete", None),
             ("MoveToDeletedItems", Some("deleteditems")),
         ] {
             let world = World::new();

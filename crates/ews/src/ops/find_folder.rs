@@ -12,15 +12,25 @@ use crate::folder::{self, FolderItem};
 use crate::id::FolderRef;
 use crate::restriction::{self, Subject};
 use crate::shape::{FolderShape, Purpose};
-use crate::{Answer, Context, Failure, Fault, ResponseCode, request, search};
+use crate::{Answer, Context, Failure, Fault, request, search};
 
 pub(super) struct FindFolder {
     shape: FolderShape,
-    /// Whether folders inside folders are found too.
-    deep: bool,
+    reach: Reach,
     page: Result<Page, Failure>,
     predicate: Result<Predicate, Failure>,
     parents: Vec<Result<FolderRef, Failure>>,
+}
+
+/// Which folders are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Those directly in the parent.
+    Children,
+    /// Those inside them, too.
+    All,
+    /// Those that were softly deleted: none, since Recoverable Items keep items alone.
+    Deleted,
 }
 
 impl Operation for FindFolder {
@@ -28,21 +38,19 @@ impl Operation for FindFolder {
     const CHILDREN: &'static [&'static str] = &["FolderShape", "IndexedPageFolderView", "FractionalPageFolderView", "Restriction", "ParentFolderIds"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
-        const TRAVERSALS: &[(&str, Option<bool>)] =
-            &[("Shallow", Some(false)), ("Deep", Some(true)), ("SoftDeleted", None)];
+        const TRAVERSALS: &[(&str, Reach)] =
+            &[("Shallow", Reach::Children), ("Deep", Reach::All), ("SoftDeleted", Reach::Deleted)];
         let traversal = request::attribute(body, "Traversal")?;
-        let deep = request::enumeration(body, traversal, "FolderQueryTraversalType", TRAVERSALS)?;
+        let reach = request::enumeration(body, traversal, "FolderQueryTraversalType", TRAVERSALS)?;
         let predicate = match body.child_local("Restriction") {
             Some(node) => restriction::read(node, Subject::Folders)?,
             None => Ok(Predicate::True),
         };
-        let text = "Deleted folders are found in the Recoverable Items folders.";
-        let soft_deleted = || Failure::text(ResponseCode::ErrorUnsupportedQueryFilter, text);
         Ok(Self {
             shape: FolderShape::read(request::required(body, "FolderShape")?)?,
-            deep: deep.unwrap_or_default(),
+            reach,
             page: Page::read(body, "FolderView")?,
-            predicate: if deep.is_none() { Err(soft_deleted()) } else { predicate },
+            predicate,
             parents: FolderRef::read_batch(request::required(body, "ParentFolderIds")?)?,
         })
     }
@@ -84,7 +92,11 @@ impl FindFolder {
         let guid = mailbox.guid();
         let parent = folder::resolve(view, &parent.target).await?;
         let all = folder::all(guid, view).await?;
-        let mut hits = if self.deep { below(all, &view.below(parent).await?) } else { children(all, parent) };
+        let mut hits = match self.reach {
+            Reach::Children => children(all, parent),
+            Reach::All => below(all, &view.below(parent).await?),
+            Reach::Deleted => Vec::new(),
+        };
         if *predicate != Predicate::True {
             // The condition may be about the counts of search folders.
             let counted = FolderShape::counts();

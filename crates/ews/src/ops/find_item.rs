@@ -1,7 +1,7 @@
 //! `FindItem`, MS-OXWSSRCH 3.1.4.2.
 
-use engine::{Access, Folder, Found, ItemView, Query, SyncScope, View};
-use model::{Guid, Order, Predicate, limits};
+use engine::{Access, DELETED_FROM, Folder, Found, ItemView, Query, SyncScope, View};
+use model::{Comparison, Guid, Operand, Order, Predicate, limits, Value};
 use xml::{Node, Writer};
 
 use super::Operation;
@@ -23,6 +23,8 @@ pub(super) struct FindItem {
     /// The query string, as it came; it may speak of today.
     words: Option<String>,
     group: Result<Option<GroupBy>, Failure>,
+    /// Whether the items in Recoverable Items that were deleted from the folders are asked for.
+    soft_deleted: bool,
     folders: Vec<Result<FolderRef, Failure>>,
 }
 
@@ -140,10 +142,10 @@ impl Operation for FindItem {
     const CHILDREN: &'static [&'static str] = &["ItemShape", "IndexedPageItemView", "FractionalPageItemView", "SeekToConditionPageItemView", "CalendarView", "ContactsView", "GroupBy", "DistinguishedGroupBy", "Restriction", "SortOrder", "ParentFolderIds", "QueryString"];
 
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
-        const TRAVERSALS: &[(&str, Option<SyncScope>)] = &[
-            ("Shallow", Some(SyncScope::Normal)),
-            ("Associated", Some(SyncScope::Associated)),
-            ("SoftDeleted", None),
+        const TRAVERSALS: &[(&str, SyncScope)] = &[
+            ("Shallow", SyncScope::Normal),
+            ("Associated", SyncScope::Associated),
+            ("SoftDeleted", SyncScope::Normal),
         ];
         let traversal = request::attribute(body, "Traversal")?;
         let scope = request::enumeration(body, traversal, "ItemQueryTraversalType", TRAVERSALS)?;
@@ -157,6 +159,7 @@ impl Operation for FindItem {
             query,
             words: body.child_local("QueryString").map(|words| words.text().into_owned()),
             group: GroupBy::read(body)?,
+            soft_deleted: traversal == "SoftDeleted",
             folders: FolderRef::read_batch(request::required(body, "ParentFolderIds")?)?,
         })
     }
@@ -171,11 +174,13 @@ impl Operation for FindItem {
             let ready = ready.and_then(|ready| Ok((ready, self.group.as_ref().map_err(Clone::clone)?)));
             let done = match ready {
                 Ok(((query, folder), group)) if group.is_some() || self.words.is_some() => {
-                    let whole = Whole { page: self.page, query, words: self.words.as_deref(), group: group.as_ref() };
+                    let (words, group) = (self.words.as_deref(), group.as_ref());
+                    let whole = Whole { page: self.page, query, words, group, soft_deleted: self.soft_deleted };
                     whole.find(context, &mut views, &mut writer, folder, answer).await
                 }
                 Ok(((query, folder), _)) => {
-                    find(context, &mut views, &mut writer, (self.page, query), folder, answer).await
+                    let ask = (self.page, query, self.soft_deleted);
+                    find(context, &mut views, &mut writer, ask, folder, answer).await
                 }
                 Err(failure) => Err(failure),
             };
@@ -187,9 +192,8 @@ impl Operation for FindItem {
     }
 }
 
-fn read_query(body: Node<'_>, scope: Option<SyncScope>) -> Result<Result<(Page, Query), Failure>, Fault> {
+fn read_query(body: Node<'_>, scope: SyncScope) -> Result<Result<(Page, Query), Failure>, Fault> {
     let refused = |text: &'static str| Ok(Err(Failure::text(ResponseCode::ErrorUnsupportedQueryFilter, text)));
-    let Some(scope) = scope else { return refused("Soft-deleted items are found in the Recoverable Items folders.") };
     if body.child_local("SeekToConditionPageItemView").is_some() {
         return refused("Seeking to a condition is not available on this server.");
     }
@@ -218,20 +222,20 @@ async fn find(
     context: &Context<'_>,
     views: &mut Views,
     writer: &mut ItemWriter<'_>,
-    (page, query): (Page, &Query),
+    (page, query, soft_deleted): (Page, &Query, bool),
     folder: &FolderRef,
     answer: &mut Answer,
 ) -> Result<(), Failure> {
     let (mailbox, view) = views.get(context, &folder.mailbox).await?;
     let guid = mailbox.guid();
-    let folder = folder::open_folder(view, &folder.target).await?;
+    let (folder, query) = opened(view, folder, query, soft_deleted).await?;
     if let Page::Calendar(calendar) = page {
-        return find_in_calendar(view, writer, (guid, page, calendar), (&folder, query), answer).await;
+        return find_in_calendar(view, writer, (guid, page, calendar), (&folder, &query), answer).await;
     }
     // The order of birth is that of the domain, newest first; the other direction is the same read from the end.
     let birth = restriction::order_of_birth(&query.sort);
     let sort = if birth.is_some() { Vec::new() } else { query.sort.clone() };
-    let mut query = Query { sort, ..query.clone() };
+    let mut query = Query { sort, ..query };
     let total = if page.needs_total() || birth == Some(Order::Ascending) {
         find_in(view, &folder, &query).await?.total
     } else {
@@ -286,6 +290,7 @@ struct Whole<'a> {
     query: &'a Query,
     words: Option<&'a str>,
     group: Option<&'a GroupBy>,
+    soft_deleted: bool,
 }
 
 impl Whole<'_> {
@@ -306,8 +311,8 @@ impl Whole<'_> {
         let words = self.words.map(|words| QueryString::read(words, now)).transpose()?;
         let (mailbox, view) = views.get(context, &folder.mailbox).await?;
         let guid = mailbox.guid();
-        let folder = folder::open_folder(view, &folder.target).await?;
-        let mut query = Query { limit: ENTRIES_MAX, ..self.query.clone() };
+        let (folder, query) = opened(view, folder, self.query, self.soft_deleted).await?;
+        let mut query = Query { limit: ENTRIES_MAX, ..query };
         if let Some(words) = &words {
             query.predicate = Predicate::And(vec![query.predicate, words.light()]);
         }
@@ -383,6 +388,28 @@ async fn find_in_calendar(
         out.end();
     });
     Ok(())
+}
+
+/// The folder to look into, with what to look for there: what was deleted from a folder lies in Recoverable Items.
+async fn opened(
+    view: &mut View,
+    folder: &FolderRef,
+    query: &Query,
+    soft_deleted: bool,
+) -> Result<(Folder, Query), Failure> {
+    let folder = folder::open_folder(view, &folder.target).await?;
+    if !soft_deleted {
+        return Ok((folder, query.clone()));
+    }
+    let from_there = Predicate::Compare {
+        left: Operand::Key(DELETED_FROM),
+        how: Comparison::Equal,
+        right: Operand::Constant(Value::I64(folder.id().to_i64())),
+        ignore_case: false,
+    };
+    let predicate = Predicate::And(vec![query.predicate.clone(), from_there]);
+    let bin = view.distinguished("recoverableitemsdeletions").await?;
+    Ok((view.folder(bin).await?, Query { predicate, ..query.clone() }))
 }
 
 async fn find_in(view: &mut View, folder: &Folder, query: &Query) -> Result<Found, Failure> {
@@ -535,6 +562,46 @@ mod tests {
         let page = indexed(1, 1, "Beginning") + BY_SUBJECT + "<QueryString>budget</QueryString>";
         let page = find(&world, "Shallow", &page).success();
         assert_eq!((page.texts("Subject"), page.attributes("RootFolder", "TotalItemsInView")), (vec!["Minutes".into()], vec!["3".into()]));
+    }
+
+    /// What was softly deleted is found from where it was, under the id that it has now.
+    #[test]
+    fn deleted_items_are_found_from_where_they_were() {
+        let world = World::new();
+        let folder = "<CreateFolder><ParentFolderId><t:DistinguishedFolderId Id=\"inbox\"/></ParentFolderId><Folders><t:Folder>\
+            <t:DisplayName>Inside</t:DisplayName></t:Folder></Folders></CreateFolder>";
+        let inside = world.call(folder).success().attributes("FolderId", "Id").remove(0);
+        let (one, _) = world.message("inbox", "one");
+        let (moved, _) = world.message("inbox", "moved");
+        world.message("inbox", "kept");
+        let (other, _) = world.message("drafts", "other");
+        let delete = |mode: &str, id: &str| {
+            world.call(&format!("<DeleteItem DeleteType=\"{mode}\"><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></DeleteItem>")).success();
+        };
+        world
+            .call(&format!(
+                "<MoveItem><ToFolderId><t:FolderId Id=\"{inside}\"/></ToFolderId><ItemIds><t:ItemId Id=\"{moved}\"/></ItemIds></MoveItem>"
+            ))
+            .success();
+        delete("SoftDelete", &one);
+        delete("SoftDelete", &other);
+        let found = find(&world, "SoftDeleted", "").success();
+        assert_eq!((found.texts("Subject"), found.attributes("ItemId", "Id") == [one]), (vec!["one".into()], false));
+        // With a folder go its items, and no folder is kept.
+        world
+            .call(&format!("<DeleteFolder DeleteType=\"SoftDelete\"><FolderIds><t:FolderId Id=\"{inside}\"/></FolderIds></DeleteFolder>"))
+            .success();
+        let get = format!(
+            "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds><t:FolderId Id=\"{inside}\"/></FolderIds></GetFolder>"
+        );
+        assert_eq!(world.call(&get).codes(), ["ErrorFolderNotFound"]);
+        let bin = "<FindItem Traversal=\"Shallow\"><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape><ParentFolderIds>\
+            <t:DistinguishedFolderId Id=\"recoverableitemsdeletions\"/></ParentFolderIds></FindItem>";
+        assert_eq!(world.call(bin).success().texts("Subject"), ["moved", "other", "one"]);
+        assert_eq!(find(&world, "SoftDeleted", "").success().texts("Subject"), ["one"]);
+        let empty = "<EmptyFolder DeleteType=\"SoftDelete\" DeleteSubFolders=\"true\"><FolderIds><t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></EmptyFolder>";
+        world.call(empty).success();
+        assert_eq!(find(&world, "SoftDeleted", BY_SUBJECT).success().texts("Subject"), ["kept", "one"]);
     }
 
     #[test]
