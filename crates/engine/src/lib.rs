@@ -57,7 +57,7 @@ pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondit
 pub use meeting::appointment_of;
 pub use query::{Found, Query};
 pub use recycle_bin::Recycled;
-pub use row::RowDraft;
+pub use row::{NEW_ROWS_MAX, RowDraft};
 pub use row_attachment::{AttachmentExpected, RowAttachment};
 pub use row_key::{
     key_is_exact, key_of_nothing, key_of_number, key_of_other, key_of_text, key_of_time, keys_of_numbers,

@@ -29,6 +29,9 @@ pub(crate) enum By {
 /// Paths inside a list are in this scope plus the list's id.
 pub(crate) const SCOPE_PATHS: u64 = 1 << 40;
 
+/// Rows that [`Site::create_rows`] adds at once; each may take its keys along.
+pub const NEW_ROWS_MAX: usize = limits::COMMIT_WRITES_MAX / 2;
+
 /// A row while it is being made or changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowDraft {
@@ -77,17 +80,7 @@ impl Site {
     /// of its path went meanwhile; when the store fails.
     pub async fn create_row(&self, list: CollectionId, draft: RowDraft) -> Result<ItemRow, EngineError> {
         self.check(Rights::Contribute)?;
-        let now = self.engine().now().whole_second();
-        let mut bag = draft.bag;
-        bag.set(ROW_VERSION, Value::I32(1));
-        bag.set(ROW_UNIQUE_ID, Value::Guid(self.engine().random().guid()));
-        bag.set(ROW_CREATED, Value::Time(now));
-        bag.set(ROW_MODIFIED, Value::Time(now));
-        bag.set(ROW_AUTHOR, Value::I32(self.user_id() as i32));
-        bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
-        bag.put(ROW_PATH, draft.path.clone().map(Value::Text));
-        bag.remove(&ROW_ATTACHMENTS);
-        let bag = checked_bag(&bag)?;
+        let bag = self.new_bag(draft.bag, draft.path.as_deref())?;
         let mut commit = Commit::new(self.root(), self.engine().now());
         commit.guards.push(Guard::CollectionExists(list));
         commit.writes.push(Write::CreateItem(NewItem {
@@ -121,6 +114,58 @@ impl Site {
             flags: draft.flags,
             bag,
         })
+    }
+
+    /// What a new row holds.
+    fn new_bag(&self, mut bag: Bag, path: Option<&str>) -> Result<Bytes, EngineError> {
+        let now = self.engine().now().whole_second();
+        bag.set(ROW_VERSION, Value::I32(1));
+        bag.set(ROW_UNIQUE_ID, Value::Guid(self.engine().random().guid()));
+        bag.set(ROW_CREATED, Value::Time(now));
+        bag.set(ROW_MODIFIED, Value::Time(now));
+        bag.set(ROW_AUTHOR, Value::I32(self.user_id() as i32));
+        bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
+        bag.put(ROW_PATH, path.map(Value::text));
+        bag.remove(&ROW_ATTACHMENTS);
+        checked_bag(&bag)
+    }
+
+    /// Adds rows without paths and files to a list in one commit, all of them or none, and returns them in the order given.
+    /// At most [`NEW_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// [`EngineError::NoCollection`]; [`EngineError::Invalid`] for a path or a file; [`EngineError::TooLarge`] past the
+    /// bounds, by one row too; when the store fails.
+    pub async fn create_rows(&self, list: CollectionId, drafts: Vec<RowDraft>) -> Result<Vec<ItemRow>, EngineError> {
+        self.check(Rights::Contribute)?;
+        if drafts.len() > NEW_ROWS_MAX {
+            return Err(EngineError::TooLarge("rows"));
+        }
+        let mut commit = Commit::new(self.root(), self.engine().now());
+        commit.guards.push(Guard::CollectionExists(list));
+        let mut rows = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            if draft.path.is_some() || draft.file.is_some() {
+                return Err(EngineError::Invalid("a path or file of one of several rows"));
+            }
+            let (bag, flags) = (self.new_bag(draft.bag, None)?, draft.flags);
+            let (id, parts) = (NewItemId::Numbered, Vec::new());
+            let new = NewItem { collection: list.into(), id, flags, bag: bag.clone(), parts };
+            commit.writes.push(Write::CreateItem(new));
+            let seq = Seq::ZERO;
+            let item = ItemId::default();
+            rows.push(ItemRow { item, collection: list, seq, created_seq: seq, content_seq: seq, flags, bag });
+        }
+        let receipt = match self.commit_rows(commit).await {
+            Err(StoreError::Conflict { .. }) => return Err(EngineError::NoCollection(list)),
+            other => other?,
+        };
+        for (at, row) in rows.iter_mut().enumerate() {
+            let done = receipt.write(at);
+            row.item = done.item.unwrap_or_default();
+            (row.seq, row.created_seq, row.content_seq) = (done.seq, done.seq, done.seq);
+        }
+        Ok(rows)
     }
 
     /// Changes a row. Its version grows by one. `expected` is the version the caller means. `change` may run several

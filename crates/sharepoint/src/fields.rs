@@ -388,6 +388,9 @@ impl Field {
 
     /// The value that a new item has where the client gives none: what stands in `Default`.
     pub(crate) fn default_text(&self) -> Option<String> {
+        if !self.children.contains("Default") {
+            return None;
+        }
         let document = Document::parse_fragment(&self.children, &Limits::DEFAULT).ok()?;
         let text = document.root().child_local("Default")?.text().into_owned();
         (!text.is_empty()).then_some(text)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::{Along, EngineError, Removal, View, list_keys};
+use engine::{Along, EngineError, Removal, RowDraft, View, list_keys};
 use model::{Bag, Guid, ItemFlags, ItemId, PropertyKey, Value, limits};
 use store::ItemRow;
 use xml::encode_name;
@@ -155,8 +155,23 @@ pub(crate) async fn create(
     folder: &str,
     reading: &Reading<'_>,
 ) -> Result<Item, Failure> {
+    let draft = draft(context, list, edit, folder, reading)?;
+    Ok(Item::from(context.site.create_row(list.id(), draft).await?))
+}
+
+/// A row to be added. `folder` is where, a path inside the list.
+///
+/// # Errors
+/// [`Failure`] for what cannot be added.
+pub(crate) fn draft(
+    context: &Context<'_>,
+    list: &List,
+    edit: &Edit,
+    folder: &str,
+    reading: &Reading<'_>,
+) -> Result<RowDraft, Failure> {
     check_writable(list)?;
-    let mut draft = engine::RowDraft::default();
+    let mut draft = RowDraft::default();
     for field in &list.fields {
         if let Some(text) = field.default_text().filter(|_| !edit.has(field)) {
             draft.bag.put(PropertyKey::field(&*field.name), value::parse(field, &text, reading)?);
@@ -184,7 +199,7 @@ pub(crate) async fn create(
     if list.template.id == calendar::TEMPLATE && !edit.folder {
         calendar::complete(&mut draft.bag, context.adapter.engine.random());
     }
-    Ok(Item::from(context.site.create_row(list.id(), draft).await?))
+    Ok(draft)
 }
 
 /// Whether all required fields of a row have values, in a list that insists on them.
@@ -211,7 +226,7 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
     let id = ItemId::in_list(list.id(), number);
-    let write = |draft: &mut engine::RowDraft| {
+    let write = |draft: &mut RowDraft| {
         edit.apply(&mut draft.bag);
         if !edit.system {
             count_version(list, &mut draft.bag);
@@ -246,7 +261,7 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
         for (id, directory) in items_inside(&mut context.view().await?, list, &old).await? {
             let rest = paths::below(&directory, &old).unwrap_or_default();
             let directory = Value::text(paths::join(&path, rest));
-            let change = |draft: &mut engine::RowDraft| draft.bag.set(list_keys::ROW_FOLDER, directory.clone());
+            let change = |draft: &mut RowDraft| draft.bag.set(list_keys::ROW_FOLDER, directory.clone());
             match context.site.update_row(id, None, &change).await {
                 Ok(_) | Err(EngineError::NoItem(_)) => {}
                 Err(other) => return Err(other.into()),

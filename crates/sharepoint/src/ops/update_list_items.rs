@@ -1,5 +1,7 @@
 //! `UpdateListItems`. \[MS-LISTSWS 3.1.4.31\]
 
+mod new_rows;
+
 use engine::{EngineError, Removal, View};
 use model::{ItemFlags, ItemId, limits};
 use xml::{Node, Writer};
@@ -33,7 +35,8 @@ enum Outcome {
     Refused { failure: Failure, row: Option<Item>, sent_version: Option<i32> },
 }
 
-/// Adds, changes, deletes and moves rows; each method is a transaction of its own. What is deleted goes to the recycle bin
+/// Adds, changes, deletes and moves rows; each method stands and fails alone. New rows that follow each other share a
+/// commit where none of them fails. What is deleted goes to the recycle bin
 /// where the site has one, as `RecycleBinEnabled` tells clients.
 pub(super) fn run(request: Request<'_>) -> Answer<'_> {
     Box::pin(async move {
@@ -80,24 +83,40 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         };
         request.out.start("UpdateListItemsResult");
         request.out.start("Results");
-        let mut stopped = false;
-        for method in methods {
-            let sent = method.attribute("Cmd").unwrap_or_default();
-            let command = COMMANDS.iter().find(|known| known.eq_ignore_ascii_case(sent)).copied().unwrap_or(sent);
-            let outcome = if stopped {
+        let (mut stopped, mut rest) = (false, methods.as_slice());
+        while let Some(method) = rest.first() {
+            // New rows that follow each other are added together.
+            let is_new = |method: &&Node<'_>| command(**method) == "New";
+            let news: Vec<Node<'_>> = rest.iter().take_while(is_new).take(new_rows::AT_ONCE_MAX).copied().collect();
+            let outcomes = if stopped {
                 let text = "The operation was cancelled because an earlier one failed.";
-                Outcome::Refused { failure: Failure::coded(Code::CANCELLED, text), row: None, sent_version: None }
+                let failure = Failure::coded(Code::CANCELLED, text);
+                vec![Outcome::Refused { failure, row: None, sent_version: None }]
+            } else if news.len() > 1 {
+                new_rows::add(context, &list, &news, &folder, stop).await?
             } else {
-                perform(context, &list, method, command, &folder).await?
+                vec![perform(context, &list, *method, command(*method), &folder).await?]
             };
-            stopped |= stop && matches!(outcome, Outcome::Refused { .. });
-            let id = format!("{},{sent}", method.attribute("ID").unwrap_or_default());
-            write_result(context, request.out, &list, &id, outcome, &style).await?;
+            stopped |= stop && outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused { .. }));
+            let names = names_of(context, &list, &outcomes).await?;
+            let behind = rest.get(outcomes.len().max(1)..).unwrap_or_default();
+            for (method, outcome) in rest.iter().zip(outcomes) {
+                let sent = method.attribute("Cmd").unwrap_or_default();
+                let id = format!("{},{sent}", method.attribute("ID").unwrap_or_default());
+                write_result(context, request.out, &list, &id, outcome, &style, &names).await?;
+            }
+            rest = behind;
         }
         request.out.end();
         request.out.end();
         Ok(None)
     })
+}
+
+/// What a method does, in the spelling of [`COMMANDS`].
+fn command(method: Node<'_>) -> &str {
+    let sent = method.attribute("Cmd").unwrap_or_default();
+    COMMANDS.iter().find(|known| known.eq_ignore_ascii_case(sent)).copied().unwrap_or(sent)
 }
 
 fn writes(method: Node<'_>) -> Vec<FieldWrite> {
@@ -270,6 +289,7 @@ async fn write_result(
     id: &str,
     outcome: Outcome,
     style: &RowStyle,
+    names: &Names,
 ) -> Result<(), Failure> {
     out.start("Result");
     out.attribute("ID", id);
@@ -294,15 +314,37 @@ async fn write_result(
         }
     };
     if let Some(item) = row {
-        let moved = if item.id.0 >> 32 == list.id().0 { None } else { Some(other_list(context, &item).await?) };
-        let list = moved.as_ref().unwrap_or(list);
-        let fields: Vec<&Field> = list.fields.iter().collect();
-        let mut view = context.view().await?;
-        let names = Names::of_rows(&mut view, list, std::slice::from_ref(&item), &fields).await?;
-        write_row(out, &Row::new(list, &item)?, &fields, style, &names);
+        if is_of(&item, list) {
+            let fields: Vec<&Field> = list.fields.iter().collect();
+            write_row(out, &Row::new(list, &item)?, &fields, style, names);
+        } else {
+            let list = other_list(context, &item).await?;
+            let fields: Vec<&Field> = list.fields.iter().collect();
+            let mut view = context.view().await?;
+            let names = Names::of_rows(&mut view, &list, std::slice::from_ref(&item), &fields).await?;
+            write_row(out, &Row::new(&list, &item)?, &fields, style, &names);
+        }
     }
     out.end();
     Ok(())
+}
+
+fn is_of(item: &Item, list: &List) -> bool {
+    item.id.0 >> 32 == list.id().0
+}
+
+/// The names that the rows of some results show.
+async fn names_of(context: &Context<'_>, list: &List, outcomes: &[Outcome]) -> Result<Names, Failure> {
+    let mut items: Vec<Item> = Vec::new();
+    for outcome in outcomes {
+        let (Outcome::Done(row) | Outcome::Refused { row, .. }) = outcome;
+        items.extend(row.iter().filter(|item| is_of(item, list)).cloned());
+    }
+    if items.is_empty() {
+        return Ok(Names::default());
+    }
+    let fields: Vec<&Field> = list.fields.iter().collect();
+    Ok(Names::of_rows(&mut context.view().await?, list, &items, &fields).await?)
 }
 
 /// The list of a row that was moved.

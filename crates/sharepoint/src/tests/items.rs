@@ -74,6 +74,60 @@ async fn a_batch_may_stop_at_its_first_failure() {
     }
 }
 
+/// New rows that follow each other share a commit, and are answered one by one, as if each had one of its own.
+#[tokio::test]
+async fn new_rows_are_written_together() {
+    let store = std::sync::Arc::new(store::counting::Counting::new(store::memory::MemoryStore::new(1)));
+    let server = Server::over(store.clone()).await;
+    server.add("Tasks", &["first"]).await;
+    let field = |name: &str, value: &str| format!("<Field Name=\"{name}\">{value}</Field>");
+    let new = |id: &str, fields: &str| format!("<Method ID=\"{id}\" Cmd=\"New\">{fields}</Method>");
+    let many: String = (0..150).map(|number| new("n", &field("Title", &format!("t{number}")))).collect();
+    let before = store.counts();
+    let reply = server.update("Tasks", &many).await;
+    assert_eq!(store.counts().since(before).commits, 2);
+    assert_eq!(reply.values("row/@ows_ID"), (2..152).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(reply.values("row/@ows_Title")[149], "t149");
+    assert!(reply.values("row/@ows_Author").iter().all(|author| author == "1;#Ann Example"));
+
+    // What fails fails alone, and takes no number.
+    let large = "x".repeat(1_100_000);
+    let methods = [
+        new("a", &field("Title", "a")),
+        new("b", &field("Nonsense", "b")),
+        new("c", &field("Title", "c")),
+        new("d", &field("Body", &large)),
+        new("e", &(field("Title", "e") + &field("FSObjType", "1") + &field("BaseName", "folder"))),
+        new("f", &(field("Title", "f") + &field("FSObjType", "1") + &field("BaseName", "folder"))),
+        new("g", &field("Title", "g")),
+        format!("<Method ID=\"h\" Cmd=\"Update\">{}{}</Method>", field("ID", "152"), field("Title", "h")),
+        new("i", &field("Title", "i")),
+    ]
+    .concat();
+    let ask = |list: &str, on_error: &str| {
+        format!("<listName>{list}</listName><updates><Batch OnError=\"{on_error}\">{methods}</Batch></updates>")
+    };
+    let reply = server.lists("UpdateListItems", &ask("Tasks", "Continue")).await;
+    let codes = reply.values("Result/ErrorCode");
+    let failed = |at: usize| codes[at] != "0x00000000";
+    assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 8].map(failed), [false, true, false, true, false, true, false, false, false]);
+    assert_eq!(codes[1], "0x81020014");
+    let rows: Vec<(String, String)> =
+        reply.values("row/@ows_ID").into_iter().zip(reply.values("row/@ows_Title")).collect();
+    let row = |id: &str, title: &str| (id.to_owned(), title.to_owned());
+    assert_eq!(
+        rows,
+        [row("152", "a"), row("153", "c"), row("154", "e"), row("155", "g"), row("152", "h"), row("156", "i")]
+    );
+    assert_eq!(reply.values("Result/@ID")[6], "g,New");
+
+    let reply = server.lists("UpdateListItems", &ask("Announcements", "Return")).await;
+    let codes = reply.values("Result/ErrorCode");
+    assert_eq!((codes.len(), &*codes[0], &*codes[1]), (9, "0x00000000", "0x81020014"));
+    assert!(codes[2..].iter().all(|code| code == "0x800704c7"), "{codes:?}");
+    assert_eq!(reply.values("row/@ows_Title"), ["a"]);
+}
+
 #[tokio::test]
 async fn the_property_bag_is_kept() {
     let server = Server::start().await;
