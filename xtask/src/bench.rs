@@ -13,13 +13,16 @@ const ABOUT: &str = "\
 # Benchmarks
 
 What the layers cost, without sockets: requests go to the adapters in process, and the store is on disk. `cargo xtask \
-bench` writes this file; `--quick` leaves out 100,000 messages.
+bench` writes this file; `--quick` leaves out 100,000 messages, `--large` adds a list of a million rows.
 
 - Every row names its store. `sqlite` is the embedded store with `synchronous=FULL`: each group of commits syncs the log. \
 What a sync costs is up to the disk, and that of a virtual machine may answer early.
 - Messages have a subject, a receiver and a body of 500 characters; tasks have a title, a status and a due date. A page is \
 512 messages or 2,000 tasks; `sync_page` is the first page, `sync_first` all of them. `poll` is a sync without changes, `sync_delta_10_5_5` one of 10 \
 creates, 5 updates and 5 deletes; all of them ask for the shape Default. `update_1` changes a subject.
+- The ledger is a list of rows with a code, of which there are 100 of each, and an amount. `caml_eq` asks for one code; \
+`caml_range_in_order` for the first 100 of the lower half by amount, downwards; `index_two_fields` is the time in which \
+both fields get their indexes; `add_100_rows_in_a_batch` is one request with 100 new rows.
 - Times are of whole requests, reading and writing XML included. Counts are those of one run, the median by rows \
 read: rows that reads fetched, steps of SQLite's machine that reads took, commits, syncs of the log, bytes of the answers.
 - Rows and steps read by a poll, a delta and a single write must not grow with the folder, nor with tombstones and \
@@ -28,28 +31,28 @@ changes before: the benchmark fails otherwise, and `crates/bench/tests/counts.rs
 
 /// Runs the benchmarks and writes their report.
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
-    let quick = match options {
-        [] => false,
-        ["--quick"] => true,
+    let size = match options {
+        [] => None,
+        [size @ ("--quick" | "--large")] => Some(*size),
         other => return Err(format!("unknown option {}: see cargo xtask help", other.join(" "))),
     };
     let load = read("/proc/loadavg");
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["bench", "--package", "bench", "--bench", "layers", "--locked", "--"]);
-    command.args(quick.then_some("--quick")).current_dir(workspace()).stderr(Stdio::inherit());
+    command.args(size).current_dir(workspace()).stderr(Stdio::inherit());
     let output = command.output().map_err(|error| format!("cargo: {error}"))?;
     if !output.status.success() {
         return Err("cargo bench failed".to_owned());
     }
     let table = String::from_utf8_lossy(&output.stdout);
-    let report = format!("{ABOUT}\n{}\n{table}", machine(quick, &load));
+    let report = format!("{ABOUT}\n{}\n{table}", machine(size, &load));
     fs::write(workspace().join("BENCHMARKS.md"), report).map_err(|error| format!("BENCHMARKS.md: {error}"))?;
     println!("{table}\nwritten to BENCHMARKS.md");
     Ok(())
 }
 
 /// What the figures depend on, as a list. What cannot be found out is said to be unknown.
-fn machine(quick: bool, load: &str) -> String {
+fn machine(size: Option<&str>, load: &str) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     let changed = if said("git", &["status", "--porcelain"]).is_empty() { "" } else { ", with changes" };
@@ -65,7 +68,7 @@ fn machine(quick: bool, load: &str) -> String {
     let lines = [
         ("Date", said("date", &["-u", "+%Y-%m-%d"])),
         ("Commit", format!("{}{changed}", known(said("git", &["rev-parse", "--short=12", "HEAD"])))),
-        ("Run", if quick { "quick" } else { "full" }.to_owned()),
+        ("Run", size.map_or("full", |size| size.trim_start_matches('-')).to_owned()),
         ("Processor", after(&read("/proc/cpuinfo"), "model name", ':')),
         ("Cores", cores.to_string()),
         ("System", format!("{}, Linux {}", after(&read("/etc/os-release"), "PRETTY_NAME", '='), release())),

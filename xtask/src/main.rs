@@ -21,7 +21,7 @@ cargo xtask COMMAND
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
   behaviour
         Writes docs/behaviour.md, which says what test holds which line of the required behaviour; tidy checks it.
-  bench [--quick]
+  bench [--quick | --large]
         Runs the layer benchmarks of crates/bench in release and writes BENCHMARKS.md. --quick leaves out
         100,000 messages.
   help  Prints this.

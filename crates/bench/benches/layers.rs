@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use bench::{Row, World, measure, measure_after, table};
+use bench::{Row, World, condition, measure, measure_after, table};
 use store_sqlite::Synchronous;
 use tempfile::TempDir;
 
@@ -17,7 +17,19 @@ const CREATED: usize = 200;
 const HISTORY: usize = 10_000;
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let has = |option: &str| std::env::args().any(|argument| argument == option);
+    let (quick, large) = (has("--quick"), has("--large"));
+    let ledgers: &[usize] = match (quick, large) {
+        (true, _) => &[10_000],
+        (false, false) => &[100_000],
+        (false, true) => &[100_000, 1_000_000],
+    };
+    if has("--only-ledgers") {
+        let mut rows = Vec::new();
+        ledgers.iter().for_each(|size| ledger(*size, &mut rows));
+        print!("{}", table(&rows));
+        return;
+    }
     let sizes: &[usize] = if quick { &[1_000, 10_000] } else { &[1_000, 10_000, 100_000] };
     let mut rows = creates();
     let mut flat = Vec::new();
@@ -29,6 +41,7 @@ fn main() {
         assert_eq!(flat.first(), Some(one), "reads grow with what there is");
     }
     tasks(&mut rows);
+    ledgers.iter().for_each(|size| ledger(*size, &mut rows));
     print!("{}", table(&rows));
 }
 
@@ -149,6 +162,46 @@ fn tasks(rows: &mut Vec<Row>) {
     let (token, _) = world.sync_tasks(None);
     rows.push(measure(&world, format!("list_poll_of_{at}_tasks_sqlite"), RUNS_SHORT, || {
         assert_eq!(world.sync_tasks(Some(&token)).1, 0);
+    }));
+}
+
+/// Questions by value to a list, with indexes and once without, and rows added to it.
+fn ledger(size: usize, rows: &mut Vec<Row>) {
+    let at = thousands(size);
+    eprintln!("ledger of {at}");
+    let mut place = Place::new();
+    let world = place.open(Synchronous::Off);
+    world.create_ledger(false);
+    let codes = size / 100;
+    world.add_to_ledger(0, size, codes);
+    drop(world);
+    let world = place.open(Synchronous::Full);
+    let code = format!("<Where>{}</Where>", condition("Eq", "Code", "Text", "C77"));
+    rows.push(measure(&world, format!("caml_eq_by_scan_of_{at}_rows_sqlite"), 1, || {
+        assert_eq!(world.ask_ledger(&code, None).0, 100);
+    }));
+    rows.push(measure_after(
+        &world,
+        format!("index_two_fields_of_{at}_rows_sqlite"),
+        1,
+        || world.index_ledger(false),
+        |()| world.index_ledger(true),
+    ));
+    rows.push(measure(&world, format!("caml_eq_100_of_{at}_rows_by_index_sqlite"), RUNS_SHORT, || {
+        assert_eq!(world.ask_ledger(&code, None).0, 100);
+    }));
+    let middle = (size / 2).to_string();
+    let range = format!(
+        "<Where>{}</Where><OrderBy><FieldRef Name=\"Amount\" Ascending=\"FALSE\"/></OrderBy>",
+        condition("Lt", "Amount", "Number", &middle)
+    );
+    rows.push(measure(&world, format!("caml_range_in_order_100_of_{at}_rows_by_index_sqlite"), RUNS_SHORT, || {
+        assert_eq!(world.ask_ledger(&range, None).0, 100);
+    }));
+    let mut from = size;
+    rows.push(measure(&world, format!("add_100_rows_in_a_batch_to_{at}_rows_sqlite"), RUNS_SHORT, || {
+        world.add_to_ledger(from, 100, codes);
+        from += 100;
     }));
 }
 

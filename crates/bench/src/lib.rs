@@ -5,8 +5,10 @@
 //! the store. Everything here panics at the first surprise, since its callers are measurements and tests.
 #![expect(clippy::expect_used, reason = "measurements stop at a surprise")]
 
+mod ledger;
 mod timer;
 mod world;
 
+pub use ledger::condition;
 pub use timer::{Row, measure, measure_after, table};
 pub use world::{Counts, World};

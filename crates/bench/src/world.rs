@@ -24,7 +24,7 @@ const LIST: &str = "Bench";
 /// The template of task lists.
 const TASKS: u32 = 107;
 /// Things in one request that fills.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 /// Rows in one page of a list.
 const LIST_PAGE: usize = 2_000;
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -211,7 +211,7 @@ impl World {
     }
 
     /// Sends a request to the list service; it must succeed.
-    fn lists(&self, operation: &str, parameters: &str) -> String {
+    pub(crate) fn lists(&self, operation: &str, parameters: &str) -> String {
         let envelope = format!(
             "<s:Envelope xmlns:s=\"{SOAP}\"><s:Body><{operation} xmlns=\"{SERVICE}\">{parameters}</{operation}></s:Body>\
              </s:Envelope>"
@@ -227,6 +227,11 @@ impl World {
         });
         assert!(status == http::StatusCode::OK, "{operation}: {text:.2000}");
         text
+    }
+
+    /// Waits until the indexes that were switched on are built, as the server does beside its requests.
+    pub(crate) fn settle_indexes(&self) {
+        block_on(self.sharepoint.engine.go_on_with_indexes()).expect("the indexes are built");
     }
 
     /// Makes the list of tasks and adds rows, each with a title, a status and a due date.
@@ -285,6 +290,6 @@ fn item_ids(answer: &str) -> Vec<String> {
     answer.split("ItemId Id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(text.split_once(before)?.1.split_once(after)?.0)
 }
