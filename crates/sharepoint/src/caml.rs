@@ -12,7 +12,7 @@ use xml::Node;
 use crate::{
     code::{Code, Failure},
     fields::truth,
-    schema::List,
+    schema::{List, list_attribute},
 };
 
 pub(crate) use eval::{Moment, SortCell, sort_cells};
@@ -67,6 +67,8 @@ pub(crate) enum Operand {
     UserId,
     /// A span around the calendar date: `Week`, `Month`, `Year`.
     Span(Span),
+    /// A property of the list, by the name of its attribute. [`Query::meant_for`] puts its text in place.
+    ListProperty(String),
 }
 
 /// A span of time.
@@ -92,8 +94,10 @@ pub(crate) struct CamlValue {
 pub(crate) enum Membership {
     /// Everybody who may use the site.
     Everybody,
-    /// The caller (there are no groups).
+    /// The caller, who belongs to himself and to no group.
     Caller,
+    /// Members of a group, or groups: there are none.
+    Nobody,
 }
 
 /// A condition.
@@ -237,11 +241,20 @@ impl Query {
         self.condition.is_none() && self.order.is_empty()
     }
 
-    /// Checks that the list has the fields that are named.
+    /// The query as it is meant for a list, whose properties stand where they are named. Checks that the list has the fields
+    /// that are named.
     ///
     /// # Errors
-    /// [`Failure::Coded`] for a field that is not there.
-    pub(crate) fn check(&self, list: &List) -> Result<(), Failure> {
+    /// [`Failure::Coded`] for a field that is not there; [`Failure::Uncoded`] for a property that is not.
+    pub(crate) fn meant_for(mut self, list: &List) -> Result<Self, Failure> {
+        self.check(list)?;
+        if let Some(condition) = &mut self.condition {
+            condition.fill_in(list)?;
+        }
+        Ok(self)
+    }
+
+    fn check(&self, list: &List) -> Result<(), Failure> {
         let mut fields = Vec::new();
         if let Some(condition) = &self.condition {
             condition.fields(&mut fields);
@@ -264,6 +277,17 @@ impl Query {
         }
         fields.extend(self.order.iter().map(|key| &key.field));
         fields.into_iter().filter(|field| !field.lookup_id).filter_map(|field| field.find(list)).collect()
+    }
+}
+
+impl CamlValue {
+    fn fill_in(&mut self, list: &List) -> Result<(), Failure> {
+        if let Operand::ListProperty(name) = &self.operand {
+            let text = list_attribute(list, name);
+            let text = text.ok_or_else(|| Failure::uncoded(format!("A list has no property {name}.")))?;
+            self.operand = Operand::Text(text);
+        }
+        Ok(())
     }
 }
 
@@ -306,6 +330,16 @@ impl Condition {
         let (operand, kind) = (Operand::Text(time.to_string()), "datetime".to_owned());
         let value = CamlValue { operand, kind, include_time: true };
         Self::Compare { field: FieldRef::named(field), how: How::Geq, value }
+    }
+
+    /// Puts properties of the list where they are named.
+    fn fill_in(&mut self, list: &List) -> Result<(), Failure> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter_mut().try_for_each(|part| part.fill_in(list)),
+            Self::Compare { value, .. } | Self::Overlap { value, .. } => value.fill_in(list),
+            Self::In { values, .. } => values.iter_mut().try_for_each(|value| value.fill_in(list)),
+            Self::IsNull(_) | Self::IsNotNull(_) | Self::Membership { .. } => Ok(()),
+        }
     }
 
     fn fields<'c>(&'c self, into: &mut Vec<&'c FieldRef>) {
@@ -362,12 +396,19 @@ fn comparison(node: Node<'_>) -> Result<Condition, Failure> {
             if values.children().count() > VALUES_MAX {
                 return Err(Failure::uncoded("In has too many values."));
             }
-            Condition::In { field: field_of(node)?, values: values.children().map(read_value).collect() }
+            let values = values.children().map(read_value).collect::<Result<_, _>>()?;
+            Condition::In { field: field_of(node)?, values }
         }
         "Membership" => {
             let of = match node.attribute("Type").unwrap_or_default() {
                 "SPWeb.AllUsers" | "SPWeb.Users" => Membership::Everybody,
-                _ => Membership::Caller,
+                "CurrentUserGroups" => Membership::Caller,
+                "SPWeb.Groups" => Membership::Nobody,
+                "SPGroup" if node.attribute("ID").is_some_and(|id| id.trim().parse::<u32>().is_ok()) => {
+                    Membership::Nobody
+                }
+                "SPGroup" => return Err(Failure::uncoded("The Membership of a group has no ID.")),
+                other => return Err(Failure::uncoded(format!("There is no Membership {other}."))),
             };
             Condition::Membership { field: field_of(node)?, of }
         }
@@ -386,12 +427,12 @@ fn field_of(node: Node<'_>) -> Result<FieldRef, Failure> {
 }
 
 fn value_of(node: Node<'_>) -> Result<CamlValue, Failure> {
-    node.child_local("Value").map(read_value).ok_or_else(|| Failure::uncoded("A condition has no Value."))
+    node.child_local("Value").map_or_else(|| Err(Failure::uncoded("A condition has no Value.")), read_value)
 }
 
-fn read_value(node: Node<'_>) -> CamlValue {
-    let special = node.children().next().and_then(|child| {
-        Some(match child.local() {
+fn read_value(node: Node<'_>) -> Result<CamlValue, Failure> {
+    let special = node.children().next().map(|child| {
+        Ok(match child.local() {
             "Today" => {
                 let days = child.attribute("OffsetDays").or(child.attribute("Offset")).unwrap_or("0");
                 Operand::Today(days.trim().parse::<i64>().unwrap_or(0).clamp(-OFFSET_DAYS_MAX, OFFSET_DAYS_MAX))
@@ -401,14 +442,21 @@ fn read_value(node: Node<'_>) -> CamlValue {
             "Week" => Operand::Span(Span::Week),
             "Month" => Operand::Span(Span::Month),
             "Year" => Operand::Span(Span::Year),
-            _ => return None,
+            "ListProperty" => {
+                let name = child.attribute("Select").or(child.attribute("Name"));
+                let name = name.ok_or_else(|| Failure::uncoded("A ListProperty has no Select."))?;
+                Operand::ListProperty(name.to_owned())
+            }
+            "XML" => Operand::Text(child.children().map(Node::to_xml).collect::<String>() + &child.text()),
+            other => return Err(Failure::uncoded(format!("A Value has no {other}."))),
         })
     });
-    CamlValue {
+    let special = special.transpose()?;
+    Ok(CamlValue {
         operand: special.unwrap_or_else(|| Operand::Text(node.text().into_owned())),
         kind: node.attribute("Type").unwrap_or_default().to_ascii_lowercase(),
         include_time: truth(node.attribute("IncludeTimeValue")),
-    }
+    })
 }
 
 fn order_keys(node: Node<'_>) -> Result<Vec<OrderKey>, Failure> {

@@ -110,7 +110,7 @@ pub(crate) async fn begin_changes(
     let condition =
         if ask.query.is_none() && ask.contains.is_some() { ask.contains.clone() } else { query.condition.clone() };
     let query = Query { condition, order: query.order };
-    query.check(&list)?;
+    let query = query.meant_for(&list)?;
     let mut fields = row_fields(&list, ask, &shown);
     let recurrence = list.fields.iter().position(|field| field.name == "RecurrenceData");
     let series = ask.options.recurrence_order && recurrence.is_some_and(|at| fields.contains(&at));

@@ -225,6 +225,14 @@ pub(crate) enum Detail {
     Full,
 }
 
+/// What an attribute of the `List` element says, as [`write_list`] writes it.
+pub(crate) fn list_attribute(list: &List, name: &str) -> Option<String> {
+    let mut writer = Writer::new();
+    write_list(&mut writer, list, Detail::Attributes, None);
+    let document = xml::Document::parse(&writer.into_bytes(), &xml::Limits::DEFAULT).ok()?.into_owned();
+    document.root().attribute(name).map(str::to_owned)
+}
+
 /// Writes a `List` element. `namespace` is declared as the default where it is given.
 pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, namespace: Option<&str>) {
     let flag = |truth: bool| if truth { "True" } else { "False" };

@@ -1,6 +1,7 @@
 //! Requests through the adapter, over a store in memory.
 
 mod attachments;
+mod caml;
 mod changes;
 mod field_types;
 mod files;

@@ -219,7 +219,7 @@ impl ListView {
             self.title = title.to_owned().into();
         }
         if let Some(query) = &edit.query {
-            Query::parse_inner(query)?.check(list)?;
+            Query::parse_inner(query)?.meant_for(list)?;
             self.query = query.clone().into();
         }
         if let Some(fields) = &edit.fields {

@@ -53,6 +53,7 @@ impl Condition {
                 match of {
                     Membership::Everybody => !ids.is_empty(),
                     Membership::Caller => ids.contains(&moment.user_id),
+                    Membership::Nobody => false,
                 }
             }
             Self::Overlap { start, end, value } => {
@@ -104,7 +105,9 @@ fn compare(row: &Row<'_>, name: &FieldRef, how: How, value: &CamlValue, moment: 
         Value::Text(text) => {
             let wanted = match &value.operand {
                 Operand::Text(wanted) => wanted.as_str(),
-                Operand::Today(_) | Operand::Now | Operand::Span(_) | Operand::UserId => return false,
+                Operand::Today(_) | Operand::Now | Operand::Span(_) | Operand::UserId | Operand::ListProperty(_) => {
+                    return false;
+                }
             };
             // Paths are kept without the slash that clients put first.
             let path = matches!(&*field.name, "FileRef" | "FileDirRef");
@@ -133,7 +136,7 @@ pub(super) fn wanted_lookup(name: &FieldRef, value: &CamlValue, moment: &Moment<
     let wanted = match &value.operand {
         Operand::UserId => moment.user_id.to_string(),
         Operand::Text(text) => text.trim().to_owned(),
-        Operand::Today(_) | Operand::Now | Operand::Span(_) => return None,
+        Operand::Today(_) | Operand::Now | Operand::Span(_) | Operand::ListProperty(_) => return None,
     };
     // An integer compared without LookupId means the id as well.
     if by_id || matches!(value.kind.as_str(), "integer" | "counter") {
@@ -194,7 +197,7 @@ pub(super) fn wanted_number(value: &CamlValue, moment: &Moment<'_>) -> Option<f6
             first.parse::<f64>().ok().or_else(|| value::boolean(text).map(|flag| f64::from(u8::from(flag))))
         }
         Operand::UserId => Some(f64::from(moment.user_id)),
-        Operand::Today(_) | Operand::Now | Operand::Span(_) => None,
+        Operand::Today(_) | Operand::Now | Operand::Span(_) | Operand::ListProperty(_) => None,
     }
 }
 
@@ -226,7 +229,7 @@ pub(super) fn wanted_time(value: &CamlValue, moment: &Moment<'_>) -> Option<Time
         Operand::Text(text) => value::time(text),
         Operand::Today(days) => Some(midnight(moment.now).plus_seconds(days.saturating_mul(86_400))),
         Operand::Now => Some(moment.now),
-        Operand::Span(_) | Operand::UserId => None,
+        Operand::Span(_) | Operand::UserId | Operand::ListProperty(_) => None,
     }
 }
 
@@ -243,7 +246,7 @@ fn window(value: &CamlValue, moment: &Moment<'_>) -> (Time, Time) {
         // Now and later, as the calendar's "current events" ask.
         Operand::Now => (moment.now, Time(i64::MAX)),
         Operand::Today(days) => day(anchor.plus_seconds(days.saturating_mul(86_400))),
-        Operand::UserId => day(anchor),
+        Operand::UserId | Operand::ListProperty(_) => day(anchor),
         Operand::Span(span) => {
             let Civil { year, month, .. } = anchor.civil();
             match span {

@@ -40,7 +40,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             None if view_name.is_some() => shown.parsed()?,
             None => Query::default(),
         };
-        query.check(&list)?;
+        let query = query.meant_for(&list)?;
         let after = options.position.as_deref().map(Bookmark::parse).transpose()?;
         let limit = listing::row_limit(request.text("rowLimit").as_deref())?.or(shown.rows_max());
         let fields = listing::row_fields(&list, &view_fields, &shown, options.mandatory_columns);
@@ -93,7 +93,7 @@ pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
         let conditions: Vec<Condition> = conditions.collect();
         let condition = (!conditions.is_empty()).then_some(Condition::And(conditions));
         let query = Query { condition, order: Vec::new() };
-        query.check(&list)?;
+        let query = query.meant_for(&list)?;
         let shown = listing::default_view(&list)
             .ok_or_else(|| Failure::coded(Code::NO_VIEW, "The specified view is invalid."))?;
         let fields = row_stream::indexes(&list, &listing::row_fields(&list, &view_fields, &shown, true));

@@ -52,7 +52,7 @@ async fn answer_page(
     query: Query,
     top: usize,
 ) -> Result<Reply, RestError> {
-    query.check(list).map_err(|failure| ask.failed(failure))?;
+    let query = query.meant_for(list).map_err(|failure| ask.failed(failure))?;
     let known = Names::all(view, list, &query.fields(list)).await?;
     let moment =
         Moment { now: ask.context.now(), user_id: ask.context.site.user_id(), calendar_date: None, names: &known };
