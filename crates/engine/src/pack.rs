@@ -17,7 +17,7 @@ pub(crate) const PART_ATTACHMENTS: u32 = 3;
 pub(crate) const PART_ATTACHMENT_FIRST: u32 = 16;
 
 /// In an attachment's stored bag: I32, 0 nothing, 1 a file, 2 an item.
-const CONTENT_KIND: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 1);
+pub(crate) const CONTENT_KIND: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 1);
 
 /// A packed item.
 pub(crate) struct Packed {
@@ -166,10 +166,12 @@ fn attachment(mut bag: Bag, bytes: Option<Bytes>) -> Result<Attachment, EngineEr
 /// Packs an embedded item into one buffer: its bag, then its parts, each with number and length.
 fn embed(content: ItemContent, depth: usize) -> Result<Bytes, EngineError> {
     let packed = pack_at(content, depth)?;
-    let mut out = Vec::new();
+    let bytes = packed.parts.iter().map(|part| part.bytes.len() + 8).sum::<usize>();
+    let mut out = Vec::with_capacity(4 + packed.bag.len() + bytes);
     out.extend((packed.bag.len() as u32).to_le_bytes());
     out.extend(&packed.bag[..]);
-    for part in &packed.parts {
+    // Each is let go as soon as it is copied.
+    for part in packed.parts {
         out.extend(part.part.to_le_bytes());
         out.extend((part.bytes.len() as u32).to_le_bytes());
         out.extend(&part.bytes[..]);

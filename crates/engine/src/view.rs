@@ -47,7 +47,7 @@ impl View {
     }
 
     /// Checks that an item may be read, for what lies apart from its row.
-    async fn check_reads(&mut self, id: ItemId) -> Result<(), EngineError> {
+    pub(crate) async fn check_reads(&mut self, id: ItemId) -> Result<(), EngineError> {
         if self.visitor.is_none() { Ok(()) } else { self.item(id).await.map(drop) }
     }
 

@@ -2,20 +2,26 @@
 
 use xml::{Writer, soap};
 
-use crate::{Failure, MESSAGES, ResponseCode, TYPES, header};
+use crate::stream::Outlet;
+use crate::{Failure, MESSAGES, TYPES, header};
 
-/// Bytes of an answer after which items of a batch are left out.
-const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Bytes up to which an answer is kept and sent whole, with its length and packed where the client likes that.
+const WHOLE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a piece of an answer that is longer, about.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// The answer to one operation, while it is written.
 pub(crate) struct Answer {
     out: Writer,
     message: String,
+    outlet: Outlet,
+    /// Whether a piece was sent.
+    streams: bool,
 }
 
 impl Answer {
-    /// Opens the answer to the operation of that name.
-    pub(crate) fn begin(operation: &str) -> Self {
+    /// Opens the answer to the operation of that name. What it does not keep goes to `outlet`.
+    pub(crate) fn begin(operation: &str, outlet: Outlet) -> Self {
         let mut out = Writer::with_capacity(8_192);
         out.declaration();
         soap::begin_envelope(&mut out, soap::SoapVersion::V11, &crate::STYLE, header::write_server_version);
@@ -23,26 +29,20 @@ impl Answer {
         out.namespace("m", MESSAGES);
         out.namespace("t", TYPES);
         out.start("m:ResponseMessages");
-        Self { out, message: format!("m:{operation}ResponseMessage") }
+        Self { out, message: format!("m:{operation}ResponseMessage"), outlet, streams: false }
     }
 
     /// A success; `content` writes what the operation adds.
     pub(crate) fn success(&mut self, content: impl FnOnce(&mut Writer)) {
-        self.out.start_named(&self.message);
-        self.out.attribute("ResponseClass", "Success");
-        self.out.element("m:ResponseCode", "NoError");
+        self.open_success();
         content(&mut self.out);
-        self.out.end();
+        self.close();
     }
 
     /// An error; `content` writes what the operation adds even then.
     pub(crate) fn error_with(&mut self, failure: &Failure, content: impl FnOnce(&mut Writer)) {
-        self.failed("Error", failure, content);
-    }
-
-    fn failed(&mut self, class: &str, failure: &Failure, content: impl FnOnce(&mut Writer)) {
         self.out.start_named(&self.message);
-        self.out.attribute("ResponseClass", class);
+        self.out.attribute("ResponseClass", "Error");
         self.out.element("m:MessageText", &failure.text);
         self.out.element("m:ResponseCode", failure.code.name());
         self.out.element("m:DescriptiveLinkKey", "0");
@@ -70,15 +70,33 @@ impl Answer {
         self.error_with(failure, |_| {});
     }
 
-    /// Whether the answer has grown so far that no more items are loaded for it.
-    pub(crate) fn is_full(&self) -> bool {
-        self.out.len() >= ANSWER_BYTES_MAX
+    /// Opens a success, to be written to [`Self::out`] and closed by [`Self::close`].
+    pub(crate) fn open_success(&mut self) {
+        self.out.start_named(&self.message);
+        self.out.attribute("ResponseClass", "Success");
+        self.out.element("m:ResponseCode", "NoError");
     }
 
-    /// Says that an item was left out since the answer is full; the client asks for it again.
-    pub(crate) fn stopped(&mut self, content: impl FnOnce(&mut Writer)) {
-        let failure = Failure::new(ResponseCode::ErrorBatchProcessingStopped);
-        self.failed("Warning", &failure, content);
+    /// Where an open success is written.
+    pub(crate) const fn out(&mut self) -> &mut Writer {
+        &mut self.out
+    }
+
+    /// Closes an open success.
+    pub(crate) fn close(&mut self) {
+        self.out.end();
+    }
+
+    /// Sends what was written where it has become much, and goes on when it was taken. The operation ends here where
+    /// the client is gone, so this is for operations that only read. No attribute of an open element may follow.
+    pub(crate) async fn pause(&mut self) {
+        if self.out.pending() < if self.streams { PIECE_BYTES } else { WHOLE_BYTES_MAX } {
+            return;
+        }
+        self.streams = true;
+        while let Some(piece) = self.out.take_piece(PIECE_BYTES) {
+            self.outlet.give(piece).await;
+        }
     }
 
     /// A success with `content`, or an error.

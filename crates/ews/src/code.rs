@@ -31,7 +31,6 @@ macro_rules! codes {
 
 codes! {
     ErrorAccessDenied = "Access is denied. Check credentials and try again.",
-    ErrorBatchProcessingStopped = "Item was not processed as a result of a previous error.",
     ErrorCalendarIsCancelledForAccept = "Accept is not valid for cancelled calendar items.",
     ErrorCalendarIsCancelledForDecline = "Decline is not valid for cancelled calendar items.",
     ErrorCalendarIsCancelledForTentative = "Tentative accept is not valid for cancelled calendar items.",

@@ -7,7 +7,7 @@ use model::Guid;
 
 use crate::header::ConnectingSid;
 use crate::id::MailboxId;
-use crate::{Failure, Fault, Header, ResponseCode};
+use crate::{Ews, Failure, Fault, Header, ResponseCode, Settings};
 
 /// Whom the caller acts as, where the header names somebody: everything then is as if that one had asked.
 ///
@@ -36,14 +36,16 @@ pub(crate) struct Context<'a> {
     caller: &'a Caller,
     /// What the SOAP header asked for.
     pub(crate) header: Header,
+    /// What is set about the service.
+    pub(crate) settings: Settings,
     /// Mailboxes opened by this request: few, since each is one that the caller may use.
     open: Mutex<Vec<Mailbox>>,
 }
 
 impl<'a> Context<'a> {
     /// A request of `caller`: of the one who sent it, or of whom that one acts as (see [`acting_as`]).
-    pub(crate) const fn new(engine: &'a Engine, caller: &'a Caller, header: Header) -> Self {
-        Self { engine, caller, header, open: Mutex::new(Vec::new()) }
+    pub(crate) const fn new(ews: &'a Ews, caller: &'a Caller, header: Header) -> Self {
+        Self { engine: &ews.engine, caller, header, settings: ews.settings, open: Mutex::new(Vec::new()) }
     }
 
     /// The domain.

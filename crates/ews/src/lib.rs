@@ -32,6 +32,7 @@ mod search;
 mod send;
 mod series;
 mod shape;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod version;
@@ -39,6 +40,7 @@ mod version;
 use bytes::Bytes;
 use engine::{Caller, Engine};
 use http_body_util::{BodyExt as _, Full};
+use stream::{Begun, Outlet};
 use xml::{Document, Limits, soap};
 
 pub use ops::NAMES;
@@ -73,47 +75,89 @@ const XML_LIMITS: Limits = Limits {
 pub struct Ews {
     /// The domain.
     pub engine: Engine,
+    /// What may be set.
+    pub settings: Settings,
+}
+
+/// What may be set about the service.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of an item in `UploadItems`, before they are base64. A larger one is `ErrorMessageSizeExceeded`.
+    pub upload_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { upload_bytes_max: model::limits::BODY_BYTES_MAX / 4 * 3 }
+    }
 }
 
 impl Ews {
-    /// The service over `engine`.
-    pub const fn new(engine: Engine) -> Self {
-        Self { engine }
+    /// The service over `engine`, with the default settings.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, settings: Settings::default() }
     }
 
     /// Answers one request of an authenticated caller: POST carries a SOAP envelope, GET and HEAD find a short text.
-    /// Costs what the operation costs; the answer is built in memory.
+    /// Costs what the operation costs. A small answer is made first; a large one of an operation that reads is made while
+    /// it is sent, and cut where it cannot be completed.
     pub async fn handle(&self, caller: &Caller, request: http::Request<Bytes>) -> http::Response<Body> {
         if request.method() != http::Method::POST {
-            return respond(http::StatusCode::OK, "text/plain; charset=utf-8", b"Exchange Web Services\n".to_vec());
+            return respond(
+                http::StatusCode::OK,
+                "text/plain; charset=utf-8",
+                whole(b"Exchange Web Services\n".to_vec()),
+            );
         }
-        let (status, bytes) = match self.answer(caller, request.body()).await {
-            Ok(bytes) => (http::StatusCode::OK, bytes),
-            Err(fault) => (http::StatusCode::INTERNAL_SERVER_ERROR, fault.to_xml()),
-        };
-        respond(status, "text/xml; charset=utf-8", bytes)
-    }
-
-    async fn answer(&self, caller: &Caller, body: &[u8]) -> Result<Vec<u8>, Fault> {
-        let document = Document::parse_with(body, &XML_LIMITS, normalise)
-            .map_err(|error| Fault::violation(error.position(), &error.to_string()))?;
-        let envelope = soap::Envelope::read(&document).map_err(|error| match error {
-            soap::SoapError::Version { .. } => Fault::version_mismatch(),
-            soap::SoapError::Malformed { message, line, column } => Fault::violation((line, column), message),
-        })?;
-        if envelope.version != soap::SoapVersion::V11 {
-            return Err(Fault::version_mismatch());
+        let outlet = Outlet::default();
+        let performance = Box::pin(perform(self.clone(), caller.clone(), request.into_body(), outlet.clone()));
+        match stream::begin(performance, outlet).await {
+            Begun::Whole(Ok(bytes)) => respond(http::StatusCode::OK, XML, whole(bytes)),
+            Begun::Whole(Err(fault)) => respond(http::StatusCode::INTERNAL_SERVER_ERROR, XML, whole(fault.to_xml())),
+            Begun::Streaming(running) => respond(http::StatusCode::OK, XML, running.boxed_unsync()),
         }
-        let header = Header::read(envelope.header)?;
-        let Some(operation) = envelope.body else { return Err(Fault::code(ResponseCode::ErrorInvalidRequest)) };
-        let acting = context::acting_as(&self.engine, caller, &header).await?;
-        let context = Context::new(&self.engine, acting.as_ref().unwrap_or(caller), header);
-        ops::dispatch(operation, &context).await
     }
 }
 
-fn respond(status: http::StatusCode, content_type: &'static str, bytes: Vec<u8>) -> http::Response<Body> {
-    let body = Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync();
+const XML: &str = "text/xml; charset=utf-8";
+
+/// Performs what a body asks for. The body is gone when the operation begins: it holds what it needs.
+async fn perform(ews: Ews, caller: Caller, body: Bytes, outlet: Outlet) -> Result<Vec<u8>, Fault> {
+    let Asked { header, task } = read(&body)?;
+    drop(body);
+    let acting = context::acting_as(&ews.engine, &caller, &header).await?;
+    let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header);
+    task?.run(&context, outlet).await
+}
+
+/// What a body asks for.
+struct Asked {
+    header: Header,
+    /// Whether the caller may act as whom the header names is asked before what is wrong with the operation.
+    task: Result<Box<dyn ops::Task>, Fault>,
+}
+
+fn read(body: &[u8]) -> Result<Asked, Fault> {
+    let document = Document::parse_with(body, &XML_LIMITS, normalise)
+        .map_err(|error| Fault::violation(error.position(), &error.to_string()))?;
+    let envelope = soap::Envelope::read(&document).map_err(|error| match error {
+        soap::SoapError::Version { .. } => Fault::version_mismatch(),
+        soap::SoapError::Malformed { message, line, column } => Fault::violation((line, column), message),
+    })?;
+    if envelope.version != soap::SoapVersion::V11 {
+        return Err(Fault::version_mismatch());
+    }
+    let header = Header::read(envelope.header)?;
+    let Some(operation) = envelope.body else { return Err(Fault::code(ResponseCode::ErrorInvalidRequest)) };
+    let task = ops::read(operation, &header);
+    Ok(Asked { header, task })
+}
+
+fn whole(bytes: Vec<u8>) -> Body {
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
+}
+
+fn respond(status: http::StatusCode, content_type: &'static str, body: Body) -> http::Response<Body> {
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));

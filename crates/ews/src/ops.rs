@@ -15,9 +15,12 @@
 //! `folder::FolderItem`, bare ids with `id::write`. Changes to items are `patch::Patch`es out of `Field::read`.
 //! Tests send whole envelopes with `testing::World` and have the answer checked against the schema.
 
+use std::pin::Pin;
+
 use xml::Node;
 
-use crate::{Answer, Context, Fault, ResponseCode, Version, request, version};
+use crate::stream::Outlet;
+use crate::{Answer, Context, Fault, Header, ResponseCode, Version, request, version};
 
 /// One operation: a typed request, its decoding, and what it does.
 pub(crate) trait Operation: Sized + Send {
@@ -34,7 +37,7 @@ pub(crate) trait Operation: Sized + Send {
     /// A fault where it breaks the schema.
     fn decode(body: Node<'_>) -> Result<Self, Fault>;
 
-    /// Performs the operation and writes the response messages.
+    /// Performs the operation and writes the response messages. One that only reads calls [`Answer::pause`] between them.
     ///
     /// # Errors
     /// A fault where nothing can be answered an item at a time.
@@ -55,14 +58,36 @@ macro_rules! operations {
         #[cfg(test)]
         const CHILDREN: &[(&str, &[&str])] = &[$(($module::$operation::NAME, $module::$operation::CHILDREN)),*];
 
-        /// Performs the operation that the element in the SOAP body asks for.
-        pub(crate) async fn dispatch(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
+        /// Reads the operation that the element in the SOAP body asks for.
+        ///
+        /// # Errors
+        /// A fault where it breaks the schema, is newer than the version asked for, or is not known.
+        pub(crate) fn read(body: Node<'_>, header: &Header) -> Result<Box<dyn Task>, Fault> {
             match body.local() {
-                $($module::$operation::NAME => perform::<$module::$operation>(body, context).await,)*
+                $($module::$operation::NAME => decode::<$module::$operation>(body, header),)*
                 other => Err(unknown(other)),
             }
         }
     };
+}
+
+/// An operation whose request was read.
+pub(crate) trait Task: Send {
+    /// Performs it and gives the answer, or the rest of it behind what went to `outlet`.
+    fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a>;
+}
+
+/// An operation that is being performed.
+pub(crate) type Performance<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Fault>> + Send + 'a>>;
+
+impl<O: Operation + 'static> Task for O {
+    fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a> {
+        Box::pin(async move {
+            let mut answer = Answer::begin(O::NAME, outlet);
+            Operation::run(*self, context, &mut answer).await?;
+            Ok(answer.finish())
+        })
+    }
 }
 
 operations! {
@@ -90,14 +115,11 @@ operations! {
     upload_items::UploadItems,
 }
 
-async fn perform<O: Operation>(body: Node<'_>, context: &Context<'_>) -> Result<Vec<u8>, Fault> {
-    version::check(body, O::SINCE, &context.header)?;
+fn decode<O: Operation + 'static>(body: Node<'_>, header: &Header) -> Result<Box<dyn Task>, Fault> {
+    version::check(body, O::SINCE, header)?;
     request::namespaces(body)?;
     request::known_children(body, O::CHILDREN)?;
-    let operation = O::decode(body)?;
-    let mut answer = Answer::begin(O::NAME);
-    operation.run(context, &mut answer).await?;
-    Ok(answer.finish())
+    Ok(Box::new(O::decode(body)?))
 }
 
 /// Codes about the version or the request as such make clients try again with other versions, so it is none of those.

@@ -162,6 +162,11 @@ impl World {
         Answered { status, xml }
     }
 
+    /// Keeps an answer, to be checked against the published schema.
+    pub(crate) fn keep(&self, xml: &str) {
+        self.answers.lock().unwrap().push(xml.to_owned());
+    }
+
     /// Sends a body at the latest version. `m` is the default namespace and `t` is declared.
     pub(crate) fn call(&self, body: &str) -> Answered {
         self.call_at("Exchange2016", body)
@@ -278,7 +283,12 @@ impl Drop for World {
             files.push(file);
         }
         if !files.is_empty() {
-            match Command::new("xmllint").args(["--noout", "--nonet", "--schema"]).arg(&schema).args(&files).output() {
+            match Command::new("xmllint")
+                .args(["--noout", "--nonet", "--huge", "--schema"])
+                .arg(&schema)
+                .args(&files)
+                .output()
+            {
                 Ok(output) => {
                     let errors: String = String::from_utf8_lossy(&output.stderr)
                         .lines()

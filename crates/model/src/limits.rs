@@ -12,6 +12,8 @@ pub const PAGE_ROWS_MAX: usize = 1_024;
 pub const BODY_BYTES_MAX: usize = 128 << 20;
 /// Bytes of one part (MIME, a body, an attachment).
 pub const PART_BYTES_MAX: usize = 128 << 20;
+/// Bytes of a part that are read at once.
+pub const PART_RANGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of the property bag that lies beside an item; larger values move to the heavy part.
 pub const BAG_BYTES_MAX: usize = 1 << 20;
 /// A value of more bytes than this moves from the bag to the heavy part.

@@ -39,7 +39,12 @@ impl Adapters {
             max_bulk_document_sync_mb: number(config.list_sync_documents_mb),
             max_recommended_embedded_file_mb: number(config.list_sync_embedded_file_mb),
         };
-        Self { ews: Ews::new(engine.clone()), sharepoint: SharePoint { engine: engine.clone(), settings } }
+        let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
+        let ews = ews::Settings { upload_bytes_max: bytes(config.upload_item_bytes_max) };
+        Self {
+            ews: Ews { engine: engine.clone(), settings: ews },
+            sharepoint: SharePoint { engine: engine.clone(), settings },
+        }
     }
 
     pub(crate) async fn ews(&self, caller: &Caller, request: Request<Bytes>) -> Response<Body> {

@@ -88,19 +88,23 @@ impl Blobs {
     /// The content of a file.
     pub(crate) fn get(&self, root: RootId, hash: &Hash) -> Result<Bytes, Failure> {
         let (_, path) = self.place(root, hash);
-        let bytes = fs::read(&path).map_err(|error| {
-            if error.kind() == ErrorKind::NotFound {
-                StoreError::Corrupt(format!("the file {} is missing", path.display()))
-            } else {
-                StoreError::TryAgain(error.to_string())
+        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        if self::hash(&bytes) == *hash { Ok(bytes.into()) } else { Err(mismatch(&path)) }
+    }
+
+    /// The content of a file, to be read in pieces. Reads the whole once, in constant memory, to see that it is what its
+    /// name says, unless `checked`.
+    pub(crate) fn open(&self, root: RootId, hash: &Hash, checked: bool) -> Result<File, Failure> {
+        let (_, path) = self.place(root, hash);
+        let mut file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+        if !checked {
+            let mut hasher = Sha256::new();
+            io::copy(&mut file, &mut hasher)?;
+            if Hash::from(hasher.finalize()) != *hash {
+                return Err(mismatch(&path));
             }
-        })?;
-        if self::hash(&bytes) != *hash {
-            return Err(
-                StoreError::Corrupt(format!("the content of {} does not match its name", path.display())).into()
-            );
         }
-        Ok(bytes.into())
+        Ok(file)
     }
 
     /// Removes a file, if it is there.
@@ -143,6 +147,18 @@ impl Blobs {
         let path = directory.join(format!("{rest}.{root}"));
         (directory, path)
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+    if error.kind() == ErrorKind::NotFound {
+        StoreError::Corrupt(format!("the file {} is missing", path.display()))
+    } else {
+        StoreError::TryAgain(error.to_string())
+    }
+}
+
+fn mismatch(path: &Path) -> Failure {
+    StoreError::Corrupt(format!("the content of {} does not match its name", path.display())).into()
 }
 
 /// Brings the entries of a directory to the medium, where the system needs to be told.
@@ -188,6 +204,7 @@ mod tests {
         assert_eq!((removed.unwrap(), seen), (0, vec![(root, hash)]));
         fs::write(blobs.place(root, &hash).1, b"contenT").unwrap();
         assert!(matches!(blobs.get(root, &hash), Err(Failure::Port(StoreError::Corrupt(_)))));
+        assert!(matches!(blobs.open(root, &hash, false), Err(Failure::Port(StoreError::Corrupt(_)))));
         assert_eq!(blobs.sweep(|_, _| Ok(false)).unwrap(), 1);
         blobs.remove(root, &hash).unwrap();
         assert!(matches!(blobs.get(root, &hash), Err(Failure::Port(StoreError::Corrupt(_)))));

@@ -11,6 +11,7 @@ mod apply;
 mod blobs;
 mod control;
 mod failure;
+mod part_range;
 mod readers;
 mod receipt;
 mod rows;

@@ -4,7 +4,10 @@ use std::{ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{CollectionId, ItemId, RootId, Seq, Time, limits::PAGE_ROWS_MAX};
+use model::{
+    CollectionId, ItemId, RootId, Seq, Time,
+    limits::{PAGE_ROWS_MAX, PART_RANGE_BYTES_MAX},
+};
 use rusqlite::{OptionalExtension, Params, Row, Statement, StatementStatus, params};
 use store::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
@@ -14,6 +17,7 @@ use store::{
 use crate::{
     blobs::{Blobs, Hash},
     failure::Failure,
+    part_range::{Place, Ranges},
     readers::{Reader, Readers},
     rows,
     stats::Counters,
@@ -25,6 +29,7 @@ pub(crate) struct SqliteSnapshot {
     root: RootRow,
     blobs: Arc<Blobs>,
     counters: Arc<Counters>,
+    ranges: Ranges,
 }
 
 const ROOT: &str = "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root WHERE root_id = ?1 AND kind >= 0";
@@ -167,7 +172,7 @@ impl SqliteSnapshot {
         reader.prepare_cached("BEGIN")?.execute([])?;
         let row = reader.prepare_cached(ROOT)?.query_row([root.to_i64()], rows::root).optional()?;
         let root = row.ok_or(StoreError::NoRoot(root))?;
-        Ok(Self { reader, root, blobs: Arc::clone(blobs), counters: Arc::clone(counters) })
+        Ok(Self { reader, root, blobs: Arc::clone(blobs), counters: Arc::clone(counters), ranges: Ranges::default() })
     }
 
     fn key(&self) -> i64 {
@@ -232,16 +237,22 @@ impl SqliteSnapshot {
         Ok(page(changes, limit))
     }
 
-    fn part_bytes(&self, item: ItemId, part: u32) -> Result<Option<Bytes>, Failure> {
-        let found: Option<(Option<Hash>, Option<Vec<u8>>)> = self.one(
+    fn part_place(&self, item: ItemId, part: u32) -> Result<Option<Place>, StoreError> {
+        self.one(
             "SELECT hash, inline FROM item_part WHERE root_id = ?1 AND item_id = ?2 AND part = ?3",
             params![self.key(), item.to_i64(), part],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        match found {
+            |row| {
+                let (hash, inline): (Option<Hash>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+                Ok(hash.map_or_else(|| Place::Inline(inline.unwrap_or_default().into()), Place::File))
+            },
+        )
+    }
+
+    fn part_bytes(&self, item: ItemId, part: u32) -> Result<Option<Bytes>, Failure> {
+        match self.part_place(item, part)? {
             None => Ok(None),
-            Some((Some(hash), _)) => self.blobs.get(self.root.root, &hash).map(Some),
-            Some((None, inline)) => Ok(Some(inline.unwrap_or_default().into())),
+            Some(Place::File(hash)) => self.blobs.get(self.root.root, &hash).map(Some),
+            Some(Place::Inline(bytes)) => Ok(Some(bytes)),
         }
     }
 }
@@ -343,6 +354,23 @@ impl Snapshot for SqliteSnapshot {
 
     async fn part(&mut self, item: ItemId, part: u32) -> Result<Option<Bytes>, StoreError> {
         Ok(self.part_bytes(item, part)?)
+    }
+
+    async fn part_range(
+        &mut self,
+        item: ItemId,
+        part: u32,
+        offset: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let bytes_max = bytes_max.min(PART_RANGE_BYTES_MAX);
+        let known = self.ranges.read((item, part), offset, bytes_max)?;
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(place) = self.part_place(item, part)? else { return Ok(None) };
+        let read = self.ranges.open(&self.blobs, self.root.root, (item, part), place)?;
+        Ok(Some(read.range(offset, bytes_max)?))
     }
 
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError> {

@@ -120,6 +120,17 @@ pub trait Snapshot: Send {
     /// The bytes of a part.
     async fn part(&mut self, item: ItemId, part: u32) -> Result<Option<Bytes>, StoreError>;
 
+    /// The bytes of a part from `offset` on: as many as there are, but at most `bytes_max` and
+    /// [`model::limits::PART_RANGE_BYTES_MAX`]; none behind its end. Takes the memory of the range. The first range of a
+    /// part that a snapshot gives checks the whole of it, so that damage shows before anything is passed on.
+    async fn part_range(
+        &mut self,
+        item: ItemId,
+        part: u32,
+        offset: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, StoreError>;
+
     /// The parts of an item in ascending order of number.
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError>;
 

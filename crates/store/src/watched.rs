@@ -126,6 +126,18 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         self.pass(result, of_option)
     }
 
+    async fn part_range(
+        &mut self,
+        item: ItemId,
+        part: u32,
+        offset: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.watch.before()?;
+        let result = self.inner.part_range(item, part, offset, bytes_max).await;
+        self.pass(result, of_option)
+    }
+
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError> {
         self.watch.before()?;
         let result = self.inner.parts(item).await;

@@ -1,14 +1,18 @@
 //! The writer of answers: front to back, into one buffer that may be drained on the way.
 
+use std::collections::VecDeque;
 use std::fmt::{self, Display, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
 use crate::escape::{Place, escape};
 
 /// Room that the buffer gets at once after it was taken.
 const RETAKE_CAPACITY_BYTES_MAX: usize = 64 << 10;
+/// Bytes from which on those that are shared are encoded only when they are taken.
+const SHARED_BYTES_MIN: usize = 64 << 10;
 
 /// Writes well-formed XML front to back into a buffer.
 ///
@@ -22,6 +26,8 @@ pub struct Writer {
     names: Vec<u8>,
     /// Where in `names` the name of each open element starts.
     open: Vec<usize>,
+    /// Bytes that are still to be encoded, each with the place in the buffer before which they stand.
+    shared: VecDeque<(usize, Bytes)>,
     /// Whether `<name` stands at the end of the buffer, without its `>`.
     tag_open: bool,
 }
@@ -52,10 +58,57 @@ impl Writer {
         self.open.len()
     }
 
+    /// Bytes that [`take`](Self::take) would give, about: with those that are encoded only then.
+    pub fn pending(&self) -> usize {
+        self.buffer.len() + self.shared.iter().map(|(_, bytes)| bytes.len().div_ceil(3) * 4).sum::<usize>()
+    }
+
     /// The buffer, with a start tag that was still open for attributes closed.
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.close_tag();
+        self.encode_shared();
         self.buffer
+    }
+
+    /// Takes a piece of what was written so far: about `bytes_max` bytes of what is encoded only now, or what stands in
+    /// the buffer before that. `None` when all was taken. A start tag is closed as by [`take`](Self::take).
+    pub fn take_piece(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
+        self.close_tag();
+        let Some((at, bytes)) = self.shared.front_mut() else {
+            return (!self.buffer.is_empty()).then(|| self.take());
+        };
+        if *at > 0 {
+            let rest = self.buffer.split_off(*at);
+            let taken = *at;
+            self.shared.iter_mut().for_each(|(at, _)| *at -= taken);
+            return Some(std::mem::replace(&mut self.buffer, rest));
+        }
+        // All but the last piece have no padding.
+        let length = (bytes_max / 4 * 3).max(3);
+        let piece = if length < bytes.len() { bytes.split_to(length) } else { std::mem::take(bytes) };
+        if bytes.is_empty() {
+            self.shared.pop_front();
+        }
+        let mut text = vec![0; piece.len().div_ceil(3) * 4];
+        let written = STANDARD.encode_slice(&piece, &mut text).unwrap_or_default();
+        text.truncate(written);
+        Some(text)
+    }
+
+    fn encode_shared(&mut self) {
+        if self.shared.is_empty() {
+            return;
+        }
+        let mut all = Vec::with_capacity(self.pending());
+        let (buffer, shared) = (std::mem::take(&mut self.buffer), std::mem::take(&mut self.shared));
+        let mut from = 0;
+        for (at, bytes) in shared {
+            all.extend_from_slice(buffer.get(from..at).unwrap_or_default());
+            from = at;
+            encode(&bytes, &mut all);
+        }
+        all.extend_from_slice(buffer.get(from..).unwrap_or_default());
+        self.buffer = all;
     }
 
     /// Takes what was written so far and leaves an empty buffer; writing goes on where it was.
@@ -63,6 +116,7 @@ impl Writer {
     /// A start tag is closed first: no attribute can follow, and the element ends with a tag of its own.
     pub fn take(&mut self) -> Vec<u8> {
         self.close_tag();
+        self.encode_shared();
         // The next part will likely be as long as this one.
         let capacity = self.buffer.len().min(RETAKE_CAPACITY_BYTES_MAX);
         std::mem::replace(&mut self.buffer, Vec::with_capacity(capacity))
@@ -180,11 +234,17 @@ impl Writer {
             return;
         }
         self.close_tag();
-        let start = self.buffer.len();
-        let room = bytes.len().div_ceil(3) * 4;
-        self.buffer.resize(start + room, 0);
-        let written = self.buffer.get_mut(start..).and_then(|tail| STANDARD.encode_slice(bytes, tail).ok());
-        self.buffer.truncate(start + written.unwrap_or(0));
+        encode(bytes, &mut self.buffer);
+    }
+
+    /// Writes bytes as base64 text in one line. Large ones are kept as they are until they are taken, piece by piece by
+    /// [`take_piece`](Self::take_piece).
+    pub fn base64_shared(&mut self, bytes: Bytes) {
+        if bytes.len() < SHARED_BYTES_MIN {
+            return self.base64(&bytes);
+        }
+        self.close_tag();
+        self.shared.push_back((self.buffer.len(), bytes));
     }
 
     /// Writes trusted markup as it stands; it must be well-formed where it is put.
@@ -247,6 +307,13 @@ impl Writer {
     }
 }
 
+fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = out.get_mut(start..).and_then(|tail| STANDARD.encode_slice(bytes, tail).ok());
+    out.truncate(start + written.unwrap_or(0));
+}
+
 /// Escapes what a `Display` implementation prints.
 struct Escaping<'a> {
     buffer: &'a mut Vec<u8>,
@@ -273,6 +340,41 @@ mod tests {
         write(&mut writer);
         assert_eq!(writer.depth(), 0);
         assert_eq!(String::from_utf8(writer.into_bytes()).unwrap(), expected);
+    }
+
+    /// Shared bytes come out as base64 in their places, whichever way they are taken.
+    #[test]
+    fn shared_bytes_are_encoded_when_they_are_taken() {
+        let large: Vec<u8> = (0..200_001_u32).map(|at| (at % 251) as u8).collect();
+        let write = |writer: &mut Writer| {
+            writer.start("a");
+            writer.scope("b", |writer| writer.base64_shared(large.clone().into()));
+            writer.scope("c", |writer| writer.base64_shared(Bytes::from_static(b"abc")));
+            writer.scope("d", |writer| {
+                writer.base64_shared(large.clone().into());
+                writer.end();
+                writer.start("d");
+                writer.attribute("e", "f");
+            });
+            writer.end();
+        };
+        let text = STANDARD.encode(&large);
+        let expected = format!("<a><b>{text}</b><c>YWJj</c><d>{text}</d><d e=\"f\"/></a>");
+        check(&expected, write);
+        let mut writer = Writer::new();
+        write(&mut writer);
+        assert_eq!(writer.pending(), expected.len());
+        assert!(writer.take() == expected.as_bytes() && writer.is_empty());
+        for bytes_max in [0, 100, 65_536, 1 << 20] {
+            let mut writer = Writer::new();
+            write(&mut writer);
+            let mut all = Vec::new();
+            while let Some(piece) = writer.take_piece(bytes_max) {
+                assert!(!piece.is_empty() && piece.len() <= bytes_max.max(100));
+                all.extend(piece);
+            }
+            assert!(all == expected.as_bytes());
+        }
     }
 
     #[test]

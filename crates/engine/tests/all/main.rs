@@ -11,6 +11,7 @@ mod hierarchy;
 mod indexes;
 mod items;
 mod lists;
+mod outlines;
 mod query;
 mod races;
 mod recycle_bin;

@@ -87,7 +87,7 @@ pub(crate) fn write_mime(out: &mut Writer, element: &'static str, item: &Item<'_
     if let Some(mime) = &item.mime {
         out.start(element);
         out.attribute("CharacterSet", "UTF-8");
-        out.base64(mime);
+        out.base64_shared(mime.clone());
         out.end();
     }
 }

@@ -1,18 +1,22 @@
 //! `ExportItems`, MS-OXWSBTRF 3.1.4.1.
 
-use engine::ItemView;
+use bytes::Bytes;
+use engine::{AttachmentOutline, Extent, Held, ItemView, Outline, View};
 use mapi::entry_id::OneOff;
-use mapi::fasttransfer;
-use model::{AttachmentContent, Bag, ItemContent, Value, tags};
-use xml::Node;
+use mapi::fasttransfer::{Encoder, Kind};
+use model::{Bag, Value, tags};
+use xml::{Node, Writer};
 
 use super::Operation;
 use crate::context::Views;
 use crate::id::{self, ItemRef};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, Version, class, request};
 
-/// Bytes of payload in one answer, since answers are built in memory. Items beyond fail alone.
-const PAYLOAD_BYTES_MAX: usize = 256 << 20;
+/// Bytes of attachments up to which an item is exported in memory first, so that whatever fails is its own error. Of
+/// larger ones the attachments are checked first, and the rest goes by pieces.
+const WHOLE_BYTES_MAX: u64 = 512 << 10;
+/// Bytes of an attachment that are read at once.
+const PIECE_BYTES: usize = 96 << 10;
 
 /// `PidTagObjectType` of a recipient.
 const MAIL_USER: i32 = 6;
@@ -21,14 +25,28 @@ pub(super) struct ExportItems {
     ids: Vec<Result<ItemRef, Failure>>,
 }
 
-/// One item, exported.
-struct Exported {
+/// One item while it is exported.
+struct Export {
     /// The id as it was asked for.
     id: String,
     /// The change key: the object type alone, since an export is of no version.
     key: String,
-    /// The payload.
-    data: Vec<u8>,
+    /// None when the payload is finished.
+    encoder: Option<Encoder>,
+    /// The attachments still to be written, of the messages inside one another that are open.
+    open: Vec<std::vec::IntoIter<(u32, AttachmentOutline)>>,
+    /// The file that is being written.
+    file: Option<File>,
+    /// Bytes of all attachments.
+    attached: u64,
+}
+
+/// A file of an attachment while it is written.
+struct File {
+    extent: Extent,
+    at: u64,
+    /// Whether its bytes go past the encoder.
+    apart: bool,
 }
 
 impl Operation for ExportItems {
@@ -42,46 +60,156 @@ impl Operation for ExportItems {
 
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
         let mut views = Views::default();
-        let mut left = PAYLOAD_BYTES_MAX;
         for id in self.ids {
-            let exported = match id {
-                Ok(id) => export(context, &mut views, id, &mut left).await,
+            let done = match id {
+                Ok(id) => export(context, &mut views, id, answer).await?,
                 Err(failure) => Err(failure),
             };
-            answer.result(exported, |out, item| {
-                id::write(out, "m:ItemId", &item.id, Some(&item.key));
-                out.scope("m:Data", |out| out.base64(&item.data));
-            });
+            if let Err(failure) = done {
+                answer.error(&failure);
+            }
+            answer.pause().await;
         }
         Ok(())
     }
 }
 
-/// Any version will do: an outdated change key is not an error.
-async fn export(context: &Context<'_>, views: &mut Views, id: ItemRef, left: &mut usize) -> Result<Exported, Failure> {
-    let (_, view) = views.get(context, &id.mailbox).await?;
-    let row = view.item(id.item).await?;
-    let message_class = ItemView::new(&row)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default();
-    let key = id::bare_change_key(class::of_item(message_class).object_type);
-    let mut content = view.content(&row).await?;
-    complete_recipients(&mut content);
-    let mut data = Vec::new();
-    fasttransfer::encode(&content, row.flags, &mut data);
-    *left = left.checked_sub(data.len()).ok_or(ResponseCode::ErrorDataSizeLimitExceeded)?;
-    Ok(Exported { id: id.text, key, data })
+/// Any version will do: an outdated change key is not an error. The outer error is one after which the answer cannot be
+/// completed.
+async fn export(
+    context: &Context<'_>,
+    views: &mut Views,
+    id: ItemRef,
+    answer: &mut Answer,
+) -> Result<Result<(), Failure>, Fault> {
+    let view = match views.get(context, &id.mailbox).await {
+        Ok((_, view)) => view,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let mut export = match Export::begin(view, id).await {
+        Ok(export) => export,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    if export.attached <= WHOLE_BYTES_MAX {
+        let mut data = Vec::new();
+        loop {
+            match export.next(view).await {
+                Ok(Some(piece)) => data.extend_from_slice(&piece),
+                Ok(None) => break,
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
+        answer.success(|out| {
+            export.write_id(out);
+            out.scope("m:Data", |out| out.base64(&data));
+        });
+        return Ok(Ok(()));
+    }
+    answer.open_success();
+    export.write_id(answer.out());
+    answer.out().start("m:Data");
+    let mut rest = Vec::new();
+    while let Some(piece) = export.next(view).await.map_err(|failure| Fault::code(failure.code))? {
+        rest.extend_from_slice(&piece);
+        // All but the last piece have no padding.
+        let last = rest.split_off(rest.len() / 3 * 3);
+        answer.out().base64(&rest);
+        rest = last;
+        answer.pause().await;
+    }
+    answer.out().base64(&rest);
+    answer.out().end();
+    answer.close();
+    Ok(Ok(()))
 }
 
-/// Gives recipients what other servers want of them and ours need not have. Embedded items are as deep as the engine
-/// let them in.
-fn complete_recipients(content: &mut ItemContent) {
-    content.recipients.iter_mut().for_each(complete_recipient);
-    for attachment in &mut content.attachments {
-        if let AttachmentContent::Item(item) = &mut attachment.content {
-            complete_recipients(item);
+impl Export {
+    async fn begin(view: &mut View, id: ItemRef) -> Result<Self, Failure> {
+        let row = view.item(id.item).await?;
+        let message_class = ItemView::new(&row)?.bag().text(&tags::MESSAGE_CLASS).unwrap_or_default();
+        let key = id::bare_change_key(class::of_item(message_class).object_type);
+        let outline = view.outline(&row).await?;
+        let attached = outline.attachments.iter().map(|attachment| attachment.held.extent().map_or(0, Extent::len)).sum();
+        let mut export = Self { id: id.text, key, encoder: None, open: Vec::new(), file: None, attached };
+        let mut encoder = Encoder::new(row.flags);
+        export.open_message(&mut encoder, outline);
+        export.encoder = Some(encoder);
+        Ok(export)
+    }
+
+    fn write_id(&self, out: &mut Writer) {
+        id::write(out, "m:ItemId", &self.id, Some(&self.key));
+    }
+
+    fn open_message(&mut self, encoder: &mut Encoder, mut outline: Outline) {
+        outline.recipients.iter_mut().for_each(complete_recipient);
+        encoder.message(&outline.bag, &outline.recipients);
+        let attachments: Vec<_> = (0..).zip(outline.attachments).collect();
+        self.open.push(attachments.into_iter());
+    }
+
+    /// The next piece of the payload, none when it is finished.
+    async fn next(&mut self, view: &mut View) -> Result<Option<Bytes>, Failure> {
+        let Some(mut encoder) = self.encoder.take() else { return Ok(None) };
+        loop {
+            let done = encoder.take();
+            if !done.is_empty() {
+                self.encoder = Some(encoder);
+                return Ok(Some(done.into()));
+            }
+            if let Some(file) = &mut self.file {
+                let piece = view.read(file.extent, file.at, PIECE_BYTES).await?;
+                file.at += piece.len() as u64;
+                let apart = file.apart;
+                if !apart {
+                    encoder.data(&piece);
+                }
+                if file.at >= file.extent.len() {
+                    self.file = None;
+                    encoder.end_data();
+                    encoder.end_attachment();
+                }
+                if apart && !piece.is_empty() {
+                    self.encoder = Some(encoder);
+                    return Ok(Some(piece));
+                }
+                continue;
+            }
+            let Some(attachments) = self.open.last_mut() else { return Ok(Some(encoder.finish().into())) };
+            let Some((number, attachment)) = attachments.next() else {
+                self.open.pop();
+                if !self.open.is_empty() {
+                    encoder.end_embedded();
+                    encoder.end_attachment();
+                }
+                continue;
+            };
+            match attachment.held {
+                Held::Nothing => {
+                    encoder.begin_attachment(number, &attachment.bag, None);
+                    encoder.end_attachment();
+                }
+                Held::File(extent) => {
+                    let length = u32::try_from(extent.len()).map_err(|_| ResponseCode::ErrorDataSizeLimitExceeded)?;
+                    encoder.begin_attachment(number, &attachment.bag, Some(Kind::File));
+                    let apart = encoder.begin_data(length);
+                    self.file = Some(File { extent, at: 0, apart });
+                }
+                Held::Item(extent) => {
+                    encoder.begin_attachment(number, &attachment.bag, Some(Kind::Item));
+                    if encoder.begin_embedded() {
+                        let outline = view.outline_inside(extent).await?;
+                        self.open_message(&mut encoder, outline);
+                    } else {
+                        encoder.end_attachment();
+                    }
+                }
+            }
         }
     }
 }
 
+/// Gives a recipient what other servers want of it and ours need not have.
 fn complete_recipient(bag: &mut Bag) {
     let address = [tags::EMAIL_ADDRESS, tags::SMTP_ADDRESS].iter().find_map(|key| bag.text(key));
     let address = address.unwrap_or_default().to_owned();
@@ -105,7 +233,8 @@ fn complete_recipient(bag: &mut Bag) {
 mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use model::{Guid, ItemFlags, ItemId};
+    use mapi::fasttransfer;
+    use model::{Guid, ItemContent, ItemFlags, ItemId};
     use store::faulty::ReadFault;
 
     use super::*;

@@ -187,6 +187,7 @@ impl Operation for FindItem {
             if let Err(failure) = done {
                 answer.error(&failure);
             }
+            answer.pause().await;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! `GetAttachment`, MS-OXWSATT 3.1.4.3.
 
-use engine::ItemView;
+use bytes::BytesMut;
+use engine::{AttachmentOutline, Extent, Held, ItemView, Outline, View};
 use mapi::entry_id::EntryId;
-use model::{Attachment, AttachmentContent, CollectionId, ItemContent, ItemId, tags};
+use model::{Attachment, AttachmentContent, Bag, CollectionId, Guid, ItemContent, ItemId, tags};
 use xml::Node;
 
 use super::Operation;
@@ -30,8 +31,14 @@ struct AttachmentRef {
 /// The item that was read last: attachments of one item are mostly asked for together.
 struct Loaded {
     place: Place,
-    content: ItemContent,
+    outline: Outline,
 }
+
+/// Bytes of a file up to which it is read whole first, so that whatever fails is its own error. Of larger ones the bytes
+/// are checked first, and go by pieces.
+const WHOLE_BYTES_MAX: u64 = 512 << 10;
+/// Bytes of a file that are read at once; a multiple of three, so that pieces of base64 have no padding.
+const PIECE_BYTES: usize = 96 << 10;
 
 impl Operation for GetAttachment {
     const NAME: &'static str = "GetAttachment";
@@ -49,12 +56,13 @@ impl Operation for GetAttachment {
         let mut loaded = None;
         for id in self.ids {
             let done = match id.and_then(|id| self.shape.check(Purpose::Get).map(|()| id)) {
-                Ok(id) => write(context, &mut views, &mut writer, &mut loaded, &id, answer).await,
+                Ok(id) => write(context, &mut views, &mut writer, &mut loaded, &id, answer).await?,
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = done {
                 answer.error_with(&failure, |out| out.empty("m:Attachments"));
             }
+            answer.pause().await;
         }
         Ok(())
     }
@@ -74,6 +82,7 @@ fn read(node: Node<'_>) -> Result<Result<AttachmentRef, Failure>, Fault> {
     }))
 }
 
+/// The outer error is one after which the answer cannot be completed.
 async fn write(
     context: &Context<'_>,
     views: &mut Views,
@@ -81,62 +90,128 @@ async fn write(
     loaded: &mut Option<Loaded>,
     id: &AttachmentRef,
     answer: &mut Answer,
-) -> Result<(), Failure> {
-    let (mailbox, view) = views.get(context, &id.mailbox).await?;
-    let guid = mailbox.guid();
+) -> Result<Result<(), Failure>, Fault> {
+    let (guid, view) = match views.get(context, &id.mailbox).await {
+        Ok((mailbox, view)) => (mailbox.guid(), view),
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let (place, found) = match find(guid, view, loaded, id).await {
+        Ok(found) => found,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    match found {
+        Found::Item { bag, inner } => {
+            let message_class = inner.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default();
+            let needs = writer.needs(class::of_item(message_class));
+            let item = Item::embedded(place, id.path.clone(), *inner, needs);
+            answer.success(|out| {
+                out.scope("m:Attachments", |out| {
+                    out.scope("t:ItemAttachment", |out| {
+                        attachment::write_head(out, place, &id.path, &bag);
+                        writer.write(out, &item);
+                    });
+                });
+            });
+        }
+        Found::File { bag, extent } => {
+            // What fails in the first piece is the error of this attachment alone.
+            let mut piece = match view.read(extent, 0, PIECE_BYTES).await {
+                Ok(piece) => piece,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            if extent.len() <= WHOLE_BYTES_MAX {
+                let mut whole = BytesMut::from(piece);
+                while (whole.len() as u64) < extent.len() {
+                    match view.read(extent, whole.len() as u64, PIECE_BYTES).await {
+                        Ok(piece) => whole.extend_from_slice(&piece),
+                        Err(error) => return Ok(Err(error.into())),
+                    }
+                }
+                piece = whole.freeze();
+            }
+            answer.open_success();
+            let out = answer.out();
+            out.start("m:Attachments");
+            out.start("t:FileAttachment");
+            attachment::write_head(out, place, &id.path, &bag);
+            out.start("t:Content");
+            let mut at = piece.len() as u64;
+            answer.out().base64(&piece);
+            while at < extent.len() {
+                answer.pause().await;
+                let read = view.read(extent, at, PIECE_BYTES).await;
+                let piece = read.map_err(|error| Fault::code(Failure::from(error).code))?;
+                at += piece.len() as u64;
+                answer.out().base64(&piece);
+            }
+            (0..3).for_each(|_| answer.out().end());
+            answer.close();
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// An attachment that holds something.
+enum Found {
+    File { bag: Bag, extent: Extent },
+    Item { bag: Bag, inner: Box<ItemContent> },
+}
+
+/// The attachment at the end of a path of numbers, and the place of the item.
+async fn find(
+    guid: Guid,
+    view: &mut View,
+    loaded: &mut Option<Loaded>,
+    id: &AttachmentRef,
+) -> Result<(Place, Found), Failure> {
     let known = loaded.take().filter(|known| known.place.mailbox == guid && known.place.item == id.item);
     let known = match known {
         Some(known) => known,
         None => {
             let row = view.item(id.item).await?;
             let place = folder::place(guid, &ItemView::new(&row)?);
-            Loaded { place, content: view.content(&row).await? }
+            let outline = view.outline(&row).await?;
+            Loaded { place, outline }
         }
     };
-    let Loaded { place, content } = loaded.insert(known);
+    let Loaded { place, outline } = loaded.insert(known);
     // Attachments keep the id that they were listed under.
     let place = Place { folder: id.folder, ..*place };
-    let found = find(content, &id.path).ok_or(ResponseCode::ErrorInvalidAttachmentId)?;
-    let bag = &found.bag;
-    match &found.content {
-        AttachmentContent::None => return Err(ResponseCode::ErrorCannotOpenFileAttachment.into()),
-        AttachmentContent::File(bytes) => answer.success(|out| {
-            out.scope("m:Attachments", |out| {
-                out.scope("t:FileAttachment", |out| {
-                    attachment::write_head(out, place, &id.path, bag);
-                    out.scope("t:Content", |out| out.base64(bytes));
-                });
-            });
-        }),
-        AttachmentContent::Item(inner) => {
-            let message_class = inner.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default();
-            let needs = writer.needs(class::of_item(message_class));
-            let item = Item::embedded(place, id.path.clone(), (**inner).clone(), needs);
-            answer.success(|out| {
-                out.scope("m:Attachments", |out| {
-                    out.scope("t:ItemAttachment", |out| {
-                        attachment::write_head(out, place, &id.path, bag);
-                        writer.write(out, &item);
-                    });
-                });
-            });
+    let missing = || Failure::new(ResponseCode::ErrorInvalidAttachmentId);
+    let mut inner = None;
+    let mut numbers = id.path.iter().peekable();
+    while let Some(number) = numbers.next() {
+        let at = usize::try_from(*number).map_err(|_| missing())?;
+        let outline = inner.as_ref().unwrap_or(outline);
+        let AttachmentOutline { bag, held } = outline.attachments.get(at).ok_or_else(missing)?;
+        match (held, numbers.peek()) {
+            (Held::Item(extent), Some(_)) => inner = Some(view.outline_inside(*extent).await?),
+            (Held::Nothing | Held::File(_), Some(_)) => return Err(missing()),
+            (Held::Nothing, None) => return Err(ResponseCode::ErrorCannotOpenFileAttachment.into()),
+            (Held::File(extent), None) => return Ok((place, Found::File { bag: bag.clone(), extent: *extent })),
+            (Held::Item(_), None) => {
+                let bag = bag.clone();
+                let inner = whole_inside(view, id.item, &id.path).await?.ok_or_else(missing)?;
+                return Ok((place, Found::Item { bag, inner }));
+            }
         }
     }
-    Ok(())
+    Err(missing())
 }
 
-/// The attachment at the end of a path of numbers.
-fn find<'c>(content: &'c ItemContent, path: &[u32]) -> Option<&'c Attachment> {
-    let number = |number: &u32| usize::try_from(*number).ok();
-    let (last, outer) = path.split_last()?;
-    let mut at = content;
-    for step in outer {
-        match &at.attachments.get(number(step)?)?.content {
-            AttachmentContent::Item(inner) => at = inner,
-            AttachmentContent::None | AttachmentContent::File(_) => return None,
-        }
+/// The embedded item at the end of a path of numbers, with all that it holds.
+async fn whole_inside(view: &mut View, item: ItemId, path: &[u32]) -> Result<Option<Box<ItemContent>>, Failure> {
+    let Some((first, inner)) = path.split_first() else { return Ok(None) };
+    let row = view.item(item).await?;
+    let mut at = view.attachment(&row, *first).await?;
+    for number in inner {
+        let Some(Attachment { content: AttachmentContent::Item(item), .. }) = at else { return Ok(None) };
+        at = usize::try_from(*number).ok().and_then(|number| item.attachments.into_iter().nth(number));
     }
-    at.attachments.get(number(last)?)
+    Ok(at.and_then(|found| match found.content {
+        AttachmentContent::Item(item) => Some(item),
+        AttachmentContent::None | AttachmentContent::File(_) => None,
+    }))
 }
 
 #[cfg(test)]
@@ -144,7 +219,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use bytes::Bytes;
-    use model::{Bag, ItemFlags, Value};
+    use model::{ItemFlags, Value};
 
     use super::*;
     use crate::testing::{Answered, World};

@@ -28,10 +28,6 @@ impl Operation for GetItem {
         let mut views = Views::default();
         let mut writer = ItemWriter::new(&self.shape, Purpose::Get, &context.header);
         for id in self.ids {
-            if answer.is_full() {
-                answer.stopped(|out| out.empty("m:Items"));
-                continue;
-            }
             let id = id.and_then(|id| self.shape.check(Purpose::Get).map(|()| id));
             let done = match id {
                 Ok(id) => write(context, &mut views, &mut writer, &id, answer).await,
@@ -40,6 +36,7 @@ impl Operation for GetItem {
             if let Err(failure) = done {
                 answer.error_with(&failure, |out| out.empty("m:Items"));
             }
+            answer.pause().await;
         }
         Ok(())
     }

@@ -78,12 +78,30 @@ fn read(node: Node<'_>) -> Result<Upload, Fault> {
 
 fn read_payload(node: Node<'_>) -> Result<Vec<u8>, Fault> {
     let text = node.text();
-    let decoded = STANDARD.decode(text.trim()).or_else(|_| {
-        let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        STANDARD.decode(packed)
-    });
-    decoded.map_err(|_| Fault::value(node, &text, "xs:base64Binary", "The string is not a valid Base64 value."))
+    let decoded = STANDARD.decode(text.trim()).ok().or_else(|| decode_lines(&text));
+    decoded.ok_or_else(|| Fault::value(node, &text, "xs:base64Binary", "The string is not a valid Base64 value."))
 }
+
+/// Decodes base64 with space in it, in the memory of what it decodes to.
+fn decode_lines(text: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
+    let mut line = Vec::with_capacity(2 * LINE_BYTES);
+    let mut ended = false;
+    for piece in text.split_ascii_whitespace().flat_map(|word| word.as_bytes().chunks(LINE_BYTES)) {
+        line.extend_from_slice(piece);
+        let rest = line.split_off(line.len() / 4 * 4);
+        // Nothing may follow the padding.
+        if ended || STANDARD.decode_vec(&line, &mut decoded).is_err() {
+            return None;
+        }
+        ended = line.ends_with(b"=");
+        line = rest;
+    }
+    line.is_empty().then_some(decoded)
+}
+
+/// Characters of base64 that are decoded at once.
+const LINE_BYTES: usize = 4_096;
 
 /// Stores one item; returns its id and change key.
 async fn upload(context: &Context<'_>, upload: Upload) -> Result<(String, String), Failure> {
@@ -95,8 +113,10 @@ async fn upload(context: &Context<'_>, upload: Upload) -> Result<(String, String
         }
         None => None,
     };
-    let mut decoded = fasttransfer::decode(&upload.payload).map_err(corrupt)?;
-    drop(upload.payload);
+    if upload.payload.len() > context.settings.upload_bytes_max {
+        return Err(ResponseCode::ErrorMessageSizeExceeded.into());
+    }
+    let mut decoded = fasttransfer::decode_owned(upload.payload).map_err(corrupt)?;
     complete(&mut decoded.content, upload.associated);
     let flags = ItemFlags::default().set(ItemFlags::READ, decoded.read).set(ItemFlags::ASSOCIATED, upload.associated);
     let replaced = match known {

@@ -33,14 +33,23 @@ pub struct Decoded {
     pub replaces_attachments: bool,
 }
 
-/// Reads the payload of `ExportItems` or `UploadItems`. Takes about the memory of the payload.
+/// Reads the payload of `ExportItems` or `UploadItems`. Takes about the memory of the payload besides it.
 ///
 /// # Errors
 /// [`FastTransferError::Damaged`] where it is not an item; [`FastTransferError::TooMany`] where it goes beyond
 /// [`RECIPIENTS_MAX`], [`ATTACHMENTS_MAX`], [`EMBED_DEPTH_MAX`] or [`PROPERTIES_MAX`].
 pub fn decode(payload: &[u8]) -> Result<Decoded, FastTransferError> {
-    let stream = frame::stream(payload)?;
-    let mut message = message(&mut Lexer::new(&stream), 0)?;
+    decode_owned(payload.to_vec())
+}
+
+/// As [`decode`], but large binary values stay in the memory of the payload, which lives as long as they do. Takes the
+/// memory of the other values besides it.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_owned(payload: Vec<u8>) -> Result<Decoded, FastTransferError> {
+    let stream = frame::stream(payload)?.into();
+    let mut message = message(&mut Lexer::sharing(&stream), 0)?;
     let bag = &mut message.content.bag;
     let flags = match bag.get(&tags::MESSAGE_FLAGS) {
         Some(Value::I32(flags)) => Some(*flags),

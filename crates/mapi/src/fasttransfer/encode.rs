@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    Attachment, AttachmentContent, Bag, Guid, ItemContent, ItemFlags, PropertyKey, Value, limits::EMBED_DEPTH_MAX, tags,
-};
+use model::{AttachmentContent, Bag, Guid, ItemContent, ItemFlags, PropertyKey, Value, limits::EMBED_DEPTH_MAX, tags};
 
 use super::{
     FLAG_READ, METHOD_BY_VALUE, METHOD_EMBEDDED, OTHER_METHODS,
@@ -21,31 +19,98 @@ pub fn encode(item: &ItemContent, flags: ItemFlags, out: &mut Vec<u8>) {
     encode_records(item, flags, &mut |record| out.extend_from_slice(record));
 }
 
-/// Gives the payload for `item` to `sink` piece by piece, as [`encode`] would append it. Holds one record: some 8 KiB,
-/// or the largest value of a bag; files go through without a copy.
+/// Gives the payload for `item` to `sink` piece by piece, as [`encode`] would append it. Holds the properties of one
+/// message at most; files go through without a copy.
 pub fn encode_records(item: &ItemContent, flags: ItemFlags, sink: &mut dyn FnMut(&[u8])) {
-    sink(&frame::opening());
-    let mut writer = Writer { record: Vec::with_capacity(2 * DATA_FLUSH_BYTES), names: BTreeMap::new(), sink };
-    let old = item.bag.get(&tags::MESSAGE_FLAGS).and_then(Value::as_i64).unwrap_or_default() as i32;
-    let read = if flags.has(ItemFlags::READ) { FLAG_READ } else { 0 };
-    writer.message(item, Some(old & !FLAG_READ | read), 0);
-    writer.flush();
+    let mut encoder = Encoder::new(flags);
+    write_message(&mut encoder, item, sink);
+    sink(&encoder.finish());
 }
 
-struct Writer<'i, 's> {
+fn write_message(encoder: &mut Encoder, item: &ItemContent, sink: &mut dyn FnMut(&[u8])) {
+    encoder.message(&item.bag, &item.recipients);
+    for (number, attachment) in (0..).zip(&item.attachments) {
+        sink(&encoder.take());
+        match &attachment.content {
+            AttachmentContent::None => encoder.begin_attachment(number, &attachment.bag, None),
+            AttachmentContent::File(bytes) => {
+                encoder.begin_attachment(number, &attachment.bag, Some(Kind::File));
+                if encoder.begin_data(bytes.len() as u32) {
+                    sink(&encoder.take());
+                    sink(bytes);
+                } else {
+                    encoder.data(bytes);
+                }
+                encoder.end_data();
+            }
+            AttachmentContent::Item(item) => {
+                encoder.begin_attachment(number, &attachment.bag, Some(Kind::Item));
+                if encoder.begin_embedded() {
+                    write_message(encoder, item, sink);
+                    encoder.end_embedded();
+                }
+            }
+        }
+        encoder.end_attachment();
+    }
+}
+
+/// What an attachment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// An embedded message.
+    Item,
+}
+
+/// Writes a payload front to back, for whoever has the item in pieces: [`Self::message`], then for every attachment
+/// [`Self::begin_attachment`], what it holds, [`Self::end_attachment`]. A file is [`Self::begin_data`], its bytes,
+/// [`Self::end_data`]; an embedded message [`Self::begin_embedded`], the message with its attachments,
+/// [`Self::end_embedded`].
+#[derive(Debug)]
+pub struct Encoder {
+    /// Finished records that were not taken yet.
+    done: Vec<u8>,
     /// The body of the open data record.
     record: Vec<u8>,
     /// The numbers given to named properties.
-    names: BTreeMap<&'i PropertyKey, u16>,
-    sink: &'s mut dyn FnMut(&[u8]),
+    names: BTreeMap<PropertyKey, u16>,
+    /// The read bit of the outermost message, until it is written.
+    read: Option<i32>,
+    depth: usize,
 }
 
-impl<'i> Writer<'i, '_> {
-    /// `message_flags` replaces what the bag has, where there is one.
-    fn message(&mut self, item: &'i ItemContent, message_flags: Option<i32>, depth: usize) {
-        let body = native_body(&item.bag);
-        let mut message_flags = message_flags.map(Value::I32);
-        for (key, value) in item.bag.iter() {
+impl Encoder {
+    /// Begins a payload. The read bit of its message comes from `flags`.
+    pub fn new(flags: ItemFlags) -> Self {
+        Self {
+            done: frame::opening(),
+            record: Vec::with_capacity(2 * DATA_FLUSH_BYTES),
+            names: BTreeMap::new(),
+            read: Some(if flags.has(ItemFlags::READ) { FLAG_READ } else { 0 }),
+            depth: 0,
+        }
+    }
+
+    /// What was written since the last call, whole records only; the payload goes on.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// The rest of the payload.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.flush();
+        self.done
+    }
+
+    /// The properties and recipients of a message, and that its attachments follow. Only the native body is written,
+    /// never what is computed or Highwater's own.
+    pub fn message(&mut self, bag: &Bag, recipients: &[Bag]) {
+        let body = native_body(bag);
+        let old = bag.get(&tags::MESSAGE_FLAGS).and_then(Value::as_i64).unwrap_or_default() as i32;
+        let mut message_flags = self.read.take().map(|read| Value::I32(old & !FLAG_READ | read));
+        for (key, value) in bag.iter() {
             if *key >= tags::MESSAGE_FLAGS
                 && let Some(flags) = message_flags.take()
             {
@@ -63,16 +128,13 @@ impl<'i> Writer<'i, '_> {
             self.property(&tags::MESSAGE_FLAGS, &flags);
         }
         self.property(&PropertyKey::Tag(lex::FX_DEL_PROP), &Value::I32(lex::DEL_RECIPIENTS));
-        for (row, recipient) in item.recipients.iter().enumerate() {
+        for (row, recipient) in recipients.iter().enumerate() {
             self.recipient(row, recipient);
         }
         self.property(&PropertyKey::Tag(lex::FX_DEL_PROP), &Value::I32(lex::DEL_ATTACHMENTS));
-        for (number, attachment) in item.attachments.iter().enumerate() {
-            self.attachment(number, attachment, depth);
-        }
     }
 
-    fn recipient(&mut self, row: usize, bag: &'i Bag) {
+    fn recipient(&mut self, row: usize, bag: &Bag) {
         self.marker(Marker::StartRecip);
         self.property(&tags::ROW_ID, &Value::I32(row as i32));
         for (key, value) in bag.iter().filter(|(key, _)| **key != tags::ROW_ID) {
@@ -81,21 +143,20 @@ impl<'i> Writer<'i, '_> {
         self.marker(Marker::EndToRecip);
     }
 
-    fn attachment(&mut self, number: usize, attachment: &'i Attachment, depth: usize) {
-        let method = match &attachment.content {
-            AttachmentContent::None => None,
-            AttachmentContent::File(_) => Some(match attachment.bag.get(&tags::ATTACH_METHOD) {
-                Some(Value::I32(method)) if OTHER_METHODS.contains(method) => *method,
-                _ => METHOD_BY_VALUE,
-            }),
-            AttachmentContent::Item(_) => Some(METHOD_EMBEDDED),
+    /// Begins an attachment with its properties. The method follows what it holds, as far as the two must agree.
+    pub fn begin_attachment(&mut self, number: u32, bag: &Bag, kind: Option<Kind>) {
+        let method = match (kind, bag.get(&tags::ATTACH_METHOD)) {
+            (None, _) => None,
+            (Some(Kind::File), Some(Value::I32(method))) if OTHER_METHODS.contains(method) => Some(*method),
+            (Some(Kind::File), _) => Some(METHOD_BY_VALUE),
+            (Some(Kind::Item), _) => Some(METHOD_EMBEDDED),
         };
         self.marker(Marker::NewAttach);
-        self.property(&tags::ATTACH_NUMBER, &Value::I32(number as i32));
+        self.property(&tags::ATTACH_NUMBER, &Value::I32(number.cast_signed()));
         if let Some(method) = method {
             self.property(&tags::ATTACH_METHOD, &Value::I32(method));
         }
-        for (key, value) in attachment.bag.iter() {
+        for (key, value) in bag.iter() {
             let written = *key == tags::ATTACH_NUMBER
                 || *key == tags::ATTACH_DATA
                 || *key == tags::ATTACH_METHOD && method.is_some();
@@ -103,17 +164,51 @@ impl<'i> Writer<'i, '_> {
                 self.bag_property(key, value);
             }
         }
-        match &attachment.content {
-            AttachmentContent::None => {}
-            AttachmentContent::File(bytes) => self.binary(&tags::ATTACH_DATA, bytes),
-            // Deeper ones no reader of ours would take.
-            AttachmentContent::Item(item) if depth < EMBED_DEPTH_MAX => {
-                self.marker(Marker::StartEmbed);
-                self.message(item, None, depth + 1);
-                self.marker(Marker::EndEmbed);
-            }
-            AttachmentContent::Item(_) => {}
+    }
+
+    /// Begins the bytes of a file, of which there are `length`. True where they make a record of their own: they may then
+    /// go past the encoder, behind what [`Self::take`] gives now.
+    pub fn begin_data(&mut self, length: u32) -> bool {
+        self.record.extend(0x0102_u16.to_le_bytes());
+        self.name(&tags::ATTACH_DATA);
+        self.record.extend(length.to_le_bytes());
+        let apart = length as usize >= DATA_FLUSH_BYTES;
+        if apart {
+            self.flush();
+            self.done.extend(Header { opcode: frame::DATA, length }.to_bytes());
         }
+        apart
+    }
+
+    /// Some bytes of a file that makes no record of its own.
+    pub fn data(&mut self, bytes: &[u8]) {
+        self.record.extend_from_slice(bytes);
+    }
+
+    /// Ends the bytes of a file.
+    pub fn end_data(&mut self) {
+        self.end_element();
+    }
+
+    /// Begins the message inside an attachment. False where it would lie deeper than any reader of ours takes: it is
+    /// left out then.
+    pub fn begin_embedded(&mut self) -> bool {
+        if self.depth >= EMBED_DEPTH_MAX {
+            return false;
+        }
+        self.depth += 1;
+        self.marker(Marker::StartEmbed);
+        true
+    }
+
+    /// Ends the message inside an attachment.
+    pub fn end_embedded(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.marker(Marker::EndEmbed);
+    }
+
+    /// Ends an attachment.
+    pub fn end_attachment(&mut self) {
         self.marker(Marker::EndAttach);
     }
 
@@ -123,14 +218,14 @@ impl<'i> Writer<'i, '_> {
     }
 
     /// A property of a bag, unless the stream cannot or may not carry it.
-    fn bag_property(&mut self, key: &'i PropertyKey, value: &Value) {
+    fn bag_property(&mut self, key: &PropertyKey, value: &Value) {
         if is_private(key) || !is_expressible(key, value) {
             return;
         }
-        if !matches!(key, PropertyKey::Tag(_)) {
+        if !matches!(key, PropertyKey::Tag(_)) && !self.names.contains_key(key) {
             // Readers go by the name; so it does no harm that numbers begin anew after the last.
             let next = 0x8000 + (self.names.len() % 0x7fff) as u16;
-            self.names.entry(key).or_insert(next);
+            self.names.insert(key.clone(), next);
         }
         self.property(key, value);
     }
@@ -140,22 +235,6 @@ impl<'i> Writer<'i, '_> {
         self.name(key);
         write_value(value, &mut self.record);
         self.end_element();
-    }
-
-    fn binary(&mut self, key: &PropertyKey, bytes: &[u8]) {
-        self.record.extend(0x0102_u16.to_le_bytes());
-        self.name(key);
-        if bytes.len() < DATA_FLUSH_BYTES {
-            counted(bytes, &mut self.record);
-            self.end_element();
-        } else {
-            // A record of its own, so that a large file is not copied.
-            let length = bytes.len() as u32;
-            self.record.extend(length.to_le_bytes());
-            self.flush();
-            (self.sink)(&Header { opcode: frame::DATA, length }.to_bytes());
-            (self.sink)(bytes);
-        }
     }
 
     fn name(&mut self, key: &PropertyKey) {
@@ -190,9 +269,8 @@ impl<'i> Writer<'i, '_> {
 
     fn flush(&mut self) {
         if !self.record.is_empty() {
-            (self.sink)(&Header { opcode: frame::DATA, length: self.record.len() as u32 }.to_bytes());
-            (self.sink)(&self.record);
-            self.record.clear();
+            self.done.extend(Header { opcode: frame::DATA, length: self.record.len() as u32 }.to_bytes());
+            self.done.append(&mut self.record);
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! This layer must not know what the stream inside the data records says.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use super::FastTransferError::{self, Damaged};
 
@@ -181,29 +181,33 @@ fn interface() -> [u8; 20] {
     body
 }
 
-/// The stream inside `payload`: borrowed where it lies in one record.
+/// The stream inside `payload`, which is moved together inside its own memory: nothing is copied elsewhere.
 ///
 /// # Errors
 /// Where a record is damaged or of an unknown type, the first is not the configuration, or there is no stream.
-pub fn stream(payload: &[u8]) -> Result<Cow<'_, [u8]>, FastTransferError> {
-    let mut records = Records::new(payload);
-    match records.next() {
-        None => return Err(Damaged("empty payload")),
-        Some(record) => {
-            if record? != Record::Config {
-                return Err(Damaged("no configuration at the start"));
-            }
+pub fn stream(mut payload: Vec<u8>) -> Result<Vec<u8>, FastTransferError> {
+    let mut rest = 0;
+    let mut length = 0;
+    let mut first = true;
+    loop {
+        let mut records = Records(payload.get(rest..).unwrap_or_default());
+        let Some(record) = records.next().transpose()? else { break };
+        if std::mem::take(&mut first) && record != Record::Config {
+            return Err(Damaged("no configuration at the start"));
         }
-    }
-    let mut stream = Cow::Borrowed(&[][..]);
-    for record in records {
-        match record? {
-            Record::Data(piece) if stream.is_empty() => stream = Cow::Borrowed(piece),
-            Record::Data(piece) => stream.to_mut().extend_from_slice(piece),
-            Record::Config | Record::Interface { .. } | Record::Version(_) | Record::Empty => {}
+        let next = payload.len() - records.0.len();
+        if let Record::Data(piece) = record {
+            let bytes = piece.len();
+            payload.copy_within(next - bytes..next, length);
+            length += bytes;
         }
+        rest = next;
     }
-    if stream.is_empty() { Err(Damaged("no stream")) } else { Ok(stream) }
+    if first {
+        return Err(Damaged("empty payload"));
+    }
+    payload.truncate(length);
+    if length == 0 { Err(Damaged("no stream")) } else { Ok(payload) }
 }
 
 /// The records before the stream: configuration, interface, version of the producer.

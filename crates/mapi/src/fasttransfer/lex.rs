@@ -97,6 +97,8 @@ pub const DEL_ATTACHMENTS: i32 = 0x0e13_000d;
 /// The type on the wire of text in code page 1200 (UTF-16LE).
 pub const TEXT_TYPE: u16 = CODE_PAGE_BIT | 1200;
 
+/// Bytes from which on a binary value may keep the whole stream in memory.
+const SHARED_BYTES_MIN: usize = 64 << 10;
 const CODE_PAGE_BIT: u16 = 0x8000;
 const MULTIPLE_BIT: u16 = 0x1000;
 const NAMED_IDS_START: u16 = 0x8000;
@@ -116,12 +118,19 @@ pub enum Element {
 #[derive(Clone, Debug)]
 pub struct Lexer<'a> {
     rest: &'a [u8],
+    /// What `rest` is the rest of, where values may share its memory.
+    shared: Option<&'a Bytes>,
 }
 
 impl<'a> Lexer<'a> {
     /// The elements of `stream`.
     pub const fn new(stream: &'a [u8]) -> Self {
-        Self { rest: stream }
+        Self { rest: stream, shared: None }
+    }
+
+    /// The elements of `stream`, in whose memory large binary values stay.
+    pub fn sharing(stream: &'a Bytes) -> Self {
+        Self { rest: stream, shared: Some(stream) }
     }
 
     fn element(&mut self) -> Result<Element, FastTransferError> {
@@ -218,7 +227,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn binary(&mut self) -> Result<Bytes, FastTransferError> {
-        self.counted().map(Bytes::copy_from_slice)
+        let bytes = self.counted()?;
+        Ok(match self.shared {
+            Some(stream) if bytes.len() >= SHARED_BYTES_MIN => stream.slice_ref(bytes),
+            Some(_) | None => Bytes::copy_from_slice(bytes),
+        })
     }
 
     fn list<const N: usize, T>(&mut self, read: impl Fn([u8; N]) -> T) -> Result<Vec<T>, FastTransferError> {

@@ -11,8 +11,8 @@ pub mod lex;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Decoded, decode};
-pub use encode::{encode, encode_records};
+pub use decode::{Decoded, decode, decode_owned};
+pub use encode::{Encoder, Kind, encode, encode_records};
 
 use model::{PropertyKey, sets};
 

@@ -460,7 +460,7 @@ proptest! {
         for cut in 0..payload.len() {
             prop_assert!(decode(&payload[..cut]).is_err(), "{}", cut);
         }
-        let stream = frame::stream(&payload).unwrap();
+        let stream = frame::stream(payload.clone()).unwrap();
         let _ = decode(&framed(&stream[..at.index(stream.len())]));
         let mut payload = payload.clone();
         let at = at.index(payload.len());

@@ -197,6 +197,11 @@ impl View {
         block_on(self.0.part(item, part)).unwrap()
     }
 
+    /// A range of a part.
+    pub(super) fn part_range(&mut self, item: ItemId, part: u32, offset: u64, bytes_max: usize) -> Option<Bytes> {
+        block_on(self.0.part_range(item, part, offset, bytes_max)).unwrap()
+    }
+
     /// The parts of an item: (number, length).
     pub(super) fn parts(&mut self, item: ItemId) -> Vec<(u32, u64)> {
         block_on(self.0.parts(item)).unwrap().iter().map(|part| (part.part, part.size_bytes)).collect()

@@ -1,7 +1,7 @@
 //! Parts of items.
 
 use bytes::Bytes;
-use model::{ItemId, Seq};
+use model::{ItemId, Seq, limits::PART_RANGE_BYTES_MAX};
 
 use super::bench::{Bench, delete, flag, part, plain, text, touch};
 use crate::{ItemChange, NewItem, NewItemId, PartChange, Store, Write};
@@ -28,6 +28,35 @@ pub fn large_parts_come_back_whole(store: &dyn Store) {
     assert_eq!(view.parts(item), expected);
     assert_eq!((view.part(item, 77), view.part(ItemId(4_000), 1)), (None, None));
     assert_eq!(view.parts(ItemId(4_000)), []);
+}
+
+/// Ranges of parts, forwards and backwards, of several parts in turns: each the bytes that the whole has there.
+pub fn parts_come_in_ranges(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let sizes = [0, 3, 65_536, 65_537, 2_500_000];
+    let parts: Vec<_> = (1..).zip(sizes).map(|(number, size)| part(number, noise(size, number as u8))).collect();
+    let item = bench.create(NewItem { parts: parts.clone(), ..plain(bench.folder()) });
+    let mut view = bench.view();
+    let offsets = [0_u64, 1, 2, 3, 65_535, 65_536, 65_537, 1_000_000, 2_499_999, 2_500_000, u64::MAX, 7, 0];
+    for offset in offsets {
+        for bytes_max in [0, 1, 700, PART_RANGE_BYTES_MAX, usize::MAX] {
+            for part in &parts {
+                let start = usize::try_from(offset).unwrap().min(part.bytes.len());
+                let end = start.saturating_add(bytes_max.min(PART_RANGE_BYTES_MAX)).min(part.bytes.len());
+                let came = view.part_range(item, part.part, offset, bytes_max);
+                assert!(came == Some(part.bytes.slice(start..end)), "{} at {offset}, {bytes_max}", part.bytes.len());
+            }
+        }
+    }
+    assert_eq!((view.part_range(item, 77, 0, 1), view.part_range(ItemId(4_000), 1, 0, 1)), (None, None));
+    // What the snapshot knows stays until it ends, and the next one knows the new bytes.
+    let parts = vec![PartChange::Put(part(5, noise(70_000, 9))), PartChange::Remove(4)];
+    bench.one(Write::UpdateItem(ItemChange { parts, content: true, ..touch(item) }));
+    assert!(view.part_range(item, 5, 2_499_000, 2_000) == Some(noise(2_500_000, 5).slice(2_499_000..)));
+    assert_eq!(view.part_range(item, 4, 65_536, 9), Some(noise(65_537, 4).slice(65_536..)));
+    let mut view = bench.view();
+    assert!(view.part_range(item, 5, 69_000, 2_000) == Some(noise(70_000, 9).slice(69_000..)));
+    assert_eq!(view.part_range(item, 4, 0, 9), None);
 }
 
 /// Changes of parts are done in order; parts they do not name stay, and so do all in a change of flags.

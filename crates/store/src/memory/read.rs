@@ -10,7 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{CollectionId, ItemId, Seq, Time, limits::PAGE_ROWS_MAX};
+use model::{
+    CollectionId, ItemId, Seq, Time,
+    limits::{PAGE_ROWS_MAX, PART_RANGE_BYTES_MAX},
+};
 
 use super::{
     state::{Entry, RootState, minute, positions},
@@ -147,6 +150,20 @@ impl Snapshot for MemorySnapshot {
         let bytes = self.state.parts.get(&(item, part)).cloned();
         self.count(bytes.iter().len());
         Ok(bytes)
+    }
+
+    async fn part_range(
+        &mut self,
+        item: ItemId,
+        part: u32,
+        offset: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let Some(bytes) = self.state.parts.get(&(item, part)) else { return Ok(None) };
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let end = start.saturating_add(bytes_max.min(PART_RANGE_BYTES_MAX)).min(bytes.len());
+        self.count(1);
+        Ok(Some(bytes.slice(start..end)))
     }
 
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError> {

@@ -1,0 +1,236 @@
+//! Items of many megabytes through the program as a whole: what goes in comes out, and the memory that the server takes
+//! for it is bounded: a part of the request when it comes in, nothing of its size when it goes out.
+//!
+//! `LARGE_ITEM_MEGABYTES=50` sets another size; `--nocapture` shows what was measured.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
+#![cfg(target_os = "linux")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read as _, Write as _},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_highwater");
+const MEGABYTE: usize = 1_000_000;
+/// What requests may take that has nothing to do with the size of an item: threads, pieces on the way.
+const SLACK: usize = 24 * MEGABYTE;
+/// The largest item that this test makes.
+const MEGABYTES_MAX: usize = 71;
+
+struct Serving {
+    child: Child,
+    url: String,
+    agent: ureq::Agent,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    fn start(data: &str, config: &str) -> Self {
+        let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--config", config];
+        // The allocator gives back at once what is free, so that memory that was used for the login hides nothing.
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env("MIMALLOC_PURGE_DELAY", "0").stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next().expect("the server says where it listens").unwrap();
+            if let Some(url) = line.strip_prefix("listening on ") {
+                break url.to_owned();
+            }
+        };
+        let wait = Duration::from_secs(120);
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(wait)).build();
+        Self { child, url, agent: agent.into() }
+    }
+
+    /// Sends an operation; gives the whole answer.
+    fn call(&self, operation: &str) -> Vec<u8> {
+        let envelope = format!(
+            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\" \
+             xmlns=\"http://schemas.microsoft.com/exchange/services/2006/messages\"><s:Body>{operation}</s:Body></s:Envelope>"
+        );
+        let basic = STANDARD.encode("anna@example.com:secret");
+        let request = self.agent.post(format!("{}/EWS/Exchange.asmx", self.url));
+        let mut response = request.header("Authorization", format!("Basic {basic}")).send(envelope).unwrap();
+        let mut answer = Vec::new();
+        response.body_mut().as_reader().read_to_end(&mut answer).unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{}", String::from_utf8_lossy(&answer[..answer.len().min(2_000)]));
+        answer
+    }
+
+    /// Bytes of memory that the process has, and has had at most since the last [`Self::forget_peak`].
+    fn memory(&self) -> (usize, usize) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+        };
+        (bytes("VmRSS:"), bytes("VmHWM:"))
+    }
+
+    fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
+    /// How far memory grows while an operation is answered, and the answer.
+    fn growth(&self, what: &str, operation: &str) -> (usize, Vec<u8>) {
+        self.forget_peak();
+        let (before, _) = self.memory();
+        let started = Instant::now();
+        let answer = self.call(operation);
+        let (after, peak) = self.memory();
+        let megabytes = |bytes: usize| bytes as f64 / MEGABYTE as f64;
+        println!(
+            "{what}: {:.1} MB before, {:.1} more at most, {:.1} after, {:?}",
+            megabytes(before),
+            megabytes(peak.saturating_sub(before)),
+            megabytes(after),
+            started.elapsed()
+        );
+        (peak.saturating_sub(before), answer)
+    }
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    (0..bytes as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+}
+
+fn text(id: u16, text: &str) -> Vec<u8> {
+    let wide: Vec<u8> = text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    [&0x84b0_u16.to_le_bytes()[..], &id.to_le_bytes(), &(wide.len() as u32).to_le_bytes(), &wide].concat()
+}
+
+fn number(id: u16, number: u32) -> Vec<u8> {
+    [&3_u16.to_le_bytes()[..], &id.to_le_bytes(), &number.to_le_bytes()].concat()
+}
+
+/// A message around one attachment.
+fn message(subject: &str, attachment: &[u8]) -> Vec<u8> {
+    let head = [text(0x1a, "IPM.Note"), text(0x37, subject), number(0x4016, 0x0e12_000d), number(0x4016, 0x0e13_000d)];
+    let attachment =
+        [&0x4000_0003_u32.to_le_bytes()[..], &number(0x0e21, 0), attachment, &0x400e_0003_u32.to_le_bytes()];
+    [head.concat(), attachment.concat()].concat()
+}
+
+fn file(content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+    [&number(0x3705, 1)[..], &text(0x3707, "a.bin"), &0x3701_0102_u32.to_le_bytes(), &length, content].concat()
+}
+
+fn embedded(message: &[u8]) -> Vec<u8> {
+    let (start, end) = (0x4001_0003_u32.to_le_bytes(), 0x4002_0003_u32.to_le_bytes());
+    [&number(0x3705, 5)[..], &start, message, &end].concat()
+}
+
+fn payload(stream: &[u8]) -> Vec<u8> {
+    const INTERFACE: [u8; 16] = [7, 3, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+    let mut payload = Vec::new();
+    for (operation, body) in [
+        (1_u32, [&0_u32.to_le_bytes()[..], &1_u32.to_le_bytes()].concat()),
+        (3, [&1_u32.to_le_bytes()[..], &INTERFACE, &0x8000_2400_u32.to_le_bytes()].concat()),
+        (4, vec![1, 0x0f, 0, 0x80, 0, 0]),
+    ] {
+        payload.extend(operation.to_le_bytes());
+        payload.extend((body.len() as u32).to_le_bytes());
+        payload.extend(body);
+    }
+    // Cut as other servers cut, so that the value must be put together.
+    for piece in stream.chunks(8_200) {
+        payload.extend(2_u32.to_le_bytes());
+        payload.extend((piece.len() as u32).to_le_bytes());
+        payload.extend(piece);
+    }
+    payload
+}
+
+fn inside<'x>(answer: &'x [u8], open: &str, close: u8) -> &'x [u8] {
+    let at = answer.windows(open.len()).position(|window| window == open.as_bytes());
+    let at =
+        at.unwrap_or_else(|| panic!("no {open} in {}", String::from_utf8_lossy(&answer[..answer.len().min(2_000)])));
+    let rest = &answer[at + open.len()..];
+    &rest[..rest.iter().position(|byte| *byte == close).unwrap()]
+}
+
+fn attribute(answer: &[u8], open: &str) -> String {
+    String::from_utf8(inside(answer, open, b'"').to_vec()).unwrap()
+}
+
+#[test]
+fn memory_does_not_follow_the_size_of_an_item() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data").display().to_string();
+    let config = directory.path().join("config.toml");
+    fs::write(&config, "body_bytes_max = 134217728\nlogin_cache_seconds = 3600\n").unwrap();
+    let config = config.display().to_string();
+    let add = ["account", "add", "anna@example.com", "--data", &data, "--password-stdin"];
+    let mut adding = Command::new(PROGRAM).args(add).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    adding.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    assert!(adding.wait().unwrap().success());
+
+    let chosen = std::env::var("LARGE_ITEM_MEGABYTES").ok().and_then(|text| text.parse::<usize>().ok());
+    let bytes = chosen.unwrap_or(16).min(MEGABYTES_MAX) * MEGABYTE;
+    let content = noise(bytes);
+    let plain = message("Plain", &file(&content));
+    let inner = message("Outer", &embedded(&message("Inner", &file(&content))));
+    let mut ids = Vec::new();
+    for (what, stream) in [("a file", plain), ("a file in a message", inner)] {
+        let server = Serving::start(&data, &config);
+        let folder = server.call(
+            "<GetFolder><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><FolderIds>\
+             <t:DistinguishedFolderId Id=\"inbox\"/></FolderIds></GetFolder>",
+        );
+        let upload = format!(
+            "<UploadItems><Items><t:Item CreateAction=\"CreateNew\"><t:ParentFolderId Id=\"{}\"/><t:Data>{}</t:Data></t:Item>\
+             </Items></UploadItems>",
+            attribute(&folder, "<t:FolderId Id=\""),
+            STANDARD.encode(payload(&stream))
+        );
+        let (grown, answer) = server.growth(&format!("upload of {what}"), &upload);
+        ids.push(attribute(&answer, "<m:ItemId Id=\""));
+        // The body, which is a third longer than the item, and what it decodes to are there at once; later that and the
+        // packed message.
+        assert!(grown < bytes * 5 / 2 + SLACK, "{what}: {grown}");
+    }
+    let server = Serving::start(&data, &config);
+    server.call("<ExportItems><ItemIds><t:ItemId Id=\"AAMk\"/></ItemIds></ExportItems>");
+    for id in &ids {
+        let export = format!("<ExportItems><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></ExportItems>");
+        let (grown, answer) = server.growth("export", &export);
+        assert!(grown < SLACK, "{grown}");
+        let exported = STANDARD.decode(inside(&answer, "<m:Data>", b'<')).unwrap();
+        assert!(holds(&exported, &content), "the content came back");
+    }
+    let shape = "<ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:FieldURI \
+                 FieldURI=\"item:Attachments\"/></t:AdditionalProperties></ItemShape>";
+    let listed = server.call(&format!("<GetItem>{shape}<ItemIds><t:ItemId Id=\"{}\"/></ItemIds></GetItem>", ids[0]));
+    let attachment = attribute(&listed, "<t:AttachmentId Id=\"");
+    let get =
+        format!("<GetAttachment><AttachmentIds><t:AttachmentId Id=\"{attachment}\"/></AttachmentIds></GetAttachment>");
+    let (grown, answer) = server.growth("attachment", &get);
+    assert!(grown < SLACK, "{grown}");
+    assert!(STANDARD.decode(inside(&answer, "<t:Content>", b'<')).unwrap() == content);
+}
+
+/// Whether `exported` has a record or value that is `content`: the search goes by its first bytes.
+fn holds(exported: &[u8], content: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(at) = exported[from..].windows(16).position(|window| window == &content[..16]) {
+        if exported[from + at..].starts_with(content) {
+            return true;
+        }
+        from += at + 1;
+    }
+    false
+}
