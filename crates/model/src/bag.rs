@@ -25,6 +25,8 @@ pub struct BagRef<'a> {
 pub struct BagError;
 
 const VERSION: u8 = 1;
+/// Bytes of an entry under a tag before its payload: kind of key, tag, type, length.
+const TAG_HEAD_BYTES: usize = 9;
 
 impl Bag {
     /// An empty bag.
@@ -175,7 +177,22 @@ impl<'a> BagRef<'a> {
 
     /// The value under `key`; `None` also where the stored bytes are damaged.
     pub fn get(&self, key: &PropertyKey) -> Option<ValueRef<'a>> {
-        let want = key.as_ref();
+        let PropertyKey::Tag(tag) = key else { return self.get_named(key.as_ref()) };
+        // Tags stand first, and nearly all that is asked for is one: their entries are of one form, `0 tag type length`.
+        let mut rest = self.entries;
+        while let Some(([0, t0, t1, k0, k1, l0, l1, l2, l3], behind)) = rest.split_first_chunk::<TAG_HEAD_BYTES>() {
+            let have = u16::from_le_bytes([*t0, *t1]);
+            let (payload, next) = behind.split_at_checked(u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize)?;
+            if have >= *tag {
+                return if have == *tag { decode_value(u16::from_le_bytes([*k0, *k1]), payload) } else { None };
+            }
+            rest = next;
+        }
+        None
+    }
+
+    /// The value under a key that is no tag.
+    fn get_named(&self, want: KeyRef<'_>) -> Option<ValueRef<'a>> {
         let mut reader = Reader(self.entries);
         while !reader.0.is_empty() {
             let have = reader.key()?;

@@ -38,13 +38,19 @@ impl Guid {
 impl fmt::Display for Guid {
     /// `9153fdd3-7c00-47e9-9194-956bb20aaa8d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, index) in [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].into_iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..] = self.0;
+        let [d0, d1, e0, e1, e2, e3, e4, e5] = rest;
+        let groups: [&[u8]; 5] = [&[a3, a2, a1, a0], &[b1, b0], &[c1, c0], &[d0, d1], &[e0, e1, e2, e3, e4, e5]];
+        let mut text = [b'-'; 36];
+        let mut slots = text.iter_mut();
+        for group in groups {
+            for (byte, (high, low)) in group.iter().zip(std::iter::from_fn(|| slots.next().zip(slots.next()))) {
+                (*high, *low) = (digit(byte >> 4), digit(byte & 15));
             }
-            write!(f, "{:02x}", self.0.get(index).copied().unwrap_or_default())?;
+            slots.next();
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
