@@ -195,12 +195,12 @@ pub(crate) fn marks_for(
     if marks.oldest() < collection.purged_seq { Err(StateFault::Expired) } else { Ok((*marks, *pane)) }
 }
 
-/// Fills in the bags of the items that are returned, in one read.
+/// Fills in the bags of the items that are returned and were read without theirs, in one read.
 async fn read_bags(snapshot: &mut dyn Snapshot, changes: &mut [ItemSyncChange]) -> Result<(), EngineError> {
     let mut rows: Vec<&mut ItemRow> = changes
         .iter_mut()
         .filter_map(|change| match change {
-            ItemSyncChange::Create(row) | ItemSyncChange::Update(row) => Some(row),
+            ItemSyncChange::Create(row) | ItemSyncChange::Update(row) => row.bag.is_empty().then_some(row),
             ItemSyncChange::ReadFlag { .. } | ItemSyncChange::Delete(_) => None,
         })
         .collect();
@@ -278,7 +278,9 @@ impl Walk<'_, '_> {
         let mut cursor = drain.cursor;
         loop {
             let (folder, above) = (self.ask.folder, self.marks.created);
-            let page = self.snapshot.created(folder, above, cursor, self.rows_wanted(), self.want()).await?;
+            // Nearly all of them are returned, with their bags.
+            let want = if self.ask.bag { Want::BAG } else { self.want() };
+            let page = self.snapshot.created(folder, above, cursor, self.rows_wanted(), want).await?;
             for row in page.rows {
                 let before = Seq(row.created_seq.0.saturating_sub(1));
                 if self.takes(row.item, row.flags) && self.is_inside(&row) {
