@@ -6,32 +6,63 @@ use base64::Engine as _;
 /// Characters of a line that we write.
 const LINE_CHARS_MAX: usize = 76;
 
+/// Bits of each character of base64; [`PADDING`] and [`SKIPPED`] for what is none.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const BASE64_BITS: [u8; 256] = {
+    let mut bits = [SKIPPED; 256];
+    let mut six = 0_u8;
+    while six < 26 {
+        bits[(b'A' + six) as usize] = six;
+        bits[(b'a' + six) as usize] = six + 26;
+        if six < 10 {
+            bits[(b'0' + six) as usize] = six + 52;
+        }
+        six += 1;
+    }
+    (bits[b'+' as usize], bits[b'-' as usize]) = (62, 62);
+    (bits[b'/' as usize], bits[b'_' as usize]) = (63, 63);
+    bits[b'=' as usize] = PADDING;
+    bits
+};
+const PADDING: u8 = 0x80;
+const SKIPPED: u8 = 0x81;
+
 /// Decodes base64. Anything outside the alphabet is skipped, and data after padding goes on.
 pub(crate) fn decode_base64(text: &[u8]) -> Vec<u8> {
+    let bits_of = |byte: u8| BASE64_BITS.get(usize::from(byte)).copied().unwrap_or(SKIPPED);
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut group, mut bits) = (0_u32, 0_u32);
-    for byte in text {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'=' => {
-                (group, bits) = (0, 0);
-                continue;
+    let mut rest = text;
+    while let Some((four, behind)) = rest.split_first_chunk::<4>() {
+        let [a, b, c, d] = four.map(bits_of);
+        // Four characters of one group at once; the end of a line is taken byte by byte.
+        if bits != 0 || (a | b | c | d) & PADDING != 0 {
+            let Some((first, behind)) = rest.split_first() else { break };
+            decode_one(bits_of(*first), &mut group, &mut bits, &mut out);
+            rest = behind;
+            continue;
+        }
+        out.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+        rest = behind;
+    }
+    rest.iter().for_each(|byte| decode_one(bits_of(*byte), &mut group, &mut bits, &mut out));
+    out
+}
+
+fn decode_one(six: u8, group: &mut u32, bits: &mut u32, out: &mut Vec<u8>) {
+    match six {
+        PADDING => (*group, *bits) = (0, 0),
+        SKIPPED => {}
+        six => {
+            *group = *group << 6 | u32::from(six);
+            *bits += 6;
+            if *bits >= 8 {
+                *bits -= 8;
+                out.push((*group >> *bits & 0xff) as u8);
+                *group &= (1 << *bits) - 1;
             }
-            _ => continue,
-        };
-        group = group << 6 | u32::from(six);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((group >> bits & 0xff) as u8);
-            group &= (1 << bits) - 1;
         }
     }
-    out
 }
 
 /// Decodes quoted-printable. A broken escape stands for itself.

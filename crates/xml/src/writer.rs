@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Display, Write as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 
 use crate::escape::{Place, escape};
@@ -89,9 +88,8 @@ impl Writer {
         if bytes.is_empty() {
             self.shared.pop_front();
         }
-        let mut text = vec![0; piece.len().div_ceil(3) * 4];
-        let written = STANDARD.encode_slice(&piece, &mut text).unwrap_or_default();
-        text.truncate(written);
+        let mut text = Vec::with_capacity(piece.len().div_ceil(3) * 4);
+        encode(&piece, &mut text);
         Some(text)
     }
 
@@ -308,10 +306,7 @@ impl Writer {
 }
 
 fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let written = out.get_mut(start..).and_then(|tail| STANDARD.encode_slice(bytes, tail).ok());
-    out.truncate(start + written.unwrap_or(0));
+    STANDARD.encode_append(bytes, out);
 }
 
 /// Escapes what a `Display` implementation prints.
@@ -358,7 +353,7 @@ mod tests {
             });
             writer.end();
         };
-        let text = STANDARD.encode(&large);
+        let text = STANDARD.encode_to_string(&large);
         let expected = format!("<a><b>{text}</b><c>YWJj</c><d>{text}</d><d e=\"f\"/></a>");
         check(&expected, write);
         let mut writer = Writer::new();

@@ -337,9 +337,20 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
 
 /// UTF-16 with its length in bytes, terminator included.
 fn write_text(text: &str, out: &mut Vec<u8>) {
-    let units = text.encode_utf16().chain([0]);
-    out.extend((2 * units.clone().count() as u32).to_le_bytes());
-    out.extend(units.flat_map(u16::to_le_bytes));
+    let length_at = out.len();
+    out.extend([0; 4]);
+    out.reserve(2 * text.len() + 2);
+    // Most text is ASCII, whose units are its bytes.
+    if text.is_ascii() {
+        text.bytes().for_each(|byte| out.extend_from_slice(&[byte, 0]));
+    } else {
+        text.encode_utf16().for_each(|unit| out.extend_from_slice(&unit.to_le_bytes()));
+    }
+    out.extend_from_slice(&[0, 0]);
+    let length = (out.len() - length_at - 4) as u32;
+    if let Some(slot) = out.get_mut(length_at..length_at + 4) {
+        slot.copy_from_slice(&length.to_le_bytes());
+    }
 }
 
 fn write_list<T, const N: usize>(list: &[T], out: &mut Vec<u8>, bytes: impl Fn(&T) -> [u8; N]) {
