@@ -15,6 +15,10 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE_BYTES: u32 = 8_192;
 /// Bytes to which the log file is cut when it starts again.
 const LOG_BYTES_KEPT: u32 = 64 << 20;
+/// KiB of pages that a connection keeps. The system keeps more of them; these spare the calls for what is hot: the upper
+/// pages of trees, and the last ones of what grows.
+const WRITER_CACHE_KIB: i64 = 8_192;
+const READER_CACHE_KIB: i64 = 2_048;
 /// Statements kept prepared on a connection.
 const STATEMENTS_CACHED: usize = 128;
 
@@ -113,14 +117,14 @@ pub(crate) fn connect(path: &Path, synchronous: Synchronous, purpose: Use) -> Re
                 return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
             }
             connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-            connection.pragma_update(None, "cache_size", -16_384)?;
+            connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
             // Commits sync the log; on Apple systems only the full form reaches the medium.
             connection.pragma_update(None, "fullfsync", true)?;
             connection.pragma_update(None, "checkpoint_fullfsync", true)?;
         }
         Use::Read => {
             connection.pragma_update(None, "query_only", true)?;
-            connection.pragma_update(None, "cache_size", -4_096)?;
+            connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         }
     }
     match synchronous {
