@@ -78,7 +78,7 @@ impl Auth {
     pub(crate) fn new(engine: Engine, remember_seconds: u64) -> Result<Self, password::PasswordError> {
         let mut key = [0; 64];
         engine.random().fill(&mut key);
-        let nobody = password::hash(&password::generate(engine.random()), engine.random())?;
+        let nobody = password::hash_of_nobody(engine.random())?;
         Ok(Self {
             engine,
             key,

@@ -1,8 +1,8 @@
 //! Passwords: hashing, checking, making and asking for them. None of it is ever logged.
 
 use argon2::{
-    Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
-    password_hash::{Salt, SaltString},
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{Output, ParamsString, Salt, SaltString},
 };
 use model::Random;
 
@@ -48,6 +48,26 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String, PasswordError
     random.fill(&mut bytes);
     let salt = SaltString::encode_b64(&bytes).map_err(unhashable)?;
     Ok(Argon2::default().hash_password(password.as_bytes(), &salt).map_err(unhashable)?.to_string())
+}
+
+/// A hash of no password: to verify one against it takes as long as against any other, and fails. Costs nothing itself.
+///
+/// # Errors
+/// When the hash function refuses its parts.
+pub fn hash_of_nobody(random: &dyn Random) -> Result<String, PasswordError> {
+    let unhashable = |error: argon2::password_hash::Error| PasswordError::Unhashable(error.to_string());
+    let (mut salt, mut output) = ([0; Salt::RECOMMENDED_LENGTH], [0; Params::DEFAULT_OUTPUT_LEN]);
+    random.fill(&mut salt);
+    random.fill(&mut output);
+    let salt = SaltString::encode_b64(&salt).map_err(unhashable)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(&Params::default()).map_err(unhashable)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(Output::new(&output).map_err(unhashable)?),
+    };
+    Ok(hash.to_string())
 }
 
 /// Whether the password is the one that was hashed. Takes as long as [`hash`].
@@ -118,6 +138,19 @@ mod tests {
         assert!(!verify("correct horse", "nonsense"));
         assert!(matches!(hash("", &random), Err(PasswordError::Empty)));
         assert!(matches!(hash(&"x".repeat(PASSWORD_BYTES_MAX + 1), &random), Err(PasswordError::TooLong)));
+    }
+
+    /// Who is unknown must not be told from who is known by the time it takes.
+    #[test]
+    fn nobody_costs_what_anybody_costs() {
+        let random = model::SeededRandom::new(1);
+        let (nobody, somebody) = (hash_of_nobody(&random).unwrap(), hash("x", &random).unwrap());
+        let (nobody, somebody) = (PasswordHash::new(&nobody).unwrap(), PasswordHash::new(&somebody).unwrap());
+        let cost = |hash: &PasswordHash<'_>| format!("{} {:?} {}", hash.algorithm, hash.version, hash.params);
+        assert_eq!(cost(&nobody), cost(&somebody));
+        let lengths = |hash: &PasswordHash<'_>| (hash.salt.unwrap().as_str().len(), hash.hash.unwrap().len());
+        assert_eq!(lengths(&nobody), lengths(&somebody));
+        assert!(!verify("", &nobody.to_string()));
     }
 
     #[test]
