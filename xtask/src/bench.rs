@@ -1,60 +1,121 @@
-//! `cargo xtask bench`: the layer benchmarks, kept with the machine they ran on in `BENCHMARKS.md`.
+//! `cargo xtask bench`: the benchmarks, kept with the machine they ran on in `BENCHMARKS.md`, a section each.
+
+mod sections;
 
 use std::{
     env, fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
 
 use crate::workspace;
 
-const ABOUT: &str = "\
-# Benchmarks
+use sections::{FLATNESS, LAYERS, PEERS, SERVED};
 
-What the layers cost, without sockets: requests go to the adapters in process, and the store is on disk. `cargo xtask \
-bench` writes this file; `--quick` leaves out 100,000 messages, `--large` adds a list of a million rows.
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run<'a> {
+    /// The layers, with an option of their own.
+    Layers(Option<&'a str>),
+    /// Flatness up to 1,000,000 messages.
+    Large,
+    /// A server over HTTP: its memory, and lists.
+    Memory,
+    /// Other servers, with the tool in that folder.
+    Peers(&'a str),
+}
 
-- Every row names its store. `sqlite` is the embedded store with `synchronous=FULL`: each group of commits syncs the log. \
-What a sync costs is up to the disk, and that of a virtual machine may answer early.
-- Messages have a subject, a receiver and a body of 500 characters; tasks have a title, a status and a due date. A page is \
-512 messages or 2,000 tasks; `sync_page` is the first page, `sync_first` all of them. `poll` is a sync without changes, `sync_delta_10_5_5` one of 10 \
-creates, 5 updates and 5 deletes; all of them ask for the shape Default. `update_1` changes a subject.
-- The ledger is a list of rows with a code, of which there are 100 of each, and an amount. `caml_eq` asks for one code; \
-`caml_range_in_order` for the first 100 of the lower half by amount, downwards; `index_two_fields` is the time in which \
-both fields get their indexes; `add_100_rows_in_a_batch` is one request with 100 new rows.
-- Times are of whole requests, reading and writing XML included. Counts are those of one run, the median by rows \
-read: rows that reads fetched, steps of SQLite's machine that reads took, commits, syncs of the log, bytes of the answers.
-- Rows and steps read by a poll, a delta and a single write must not grow with the folder, nor with tombstones and \
-changes before: the benchmark fails otherwise, and `crates/bench/tests/counts.rs` guards it at every change.
-";
-
-/// Runs the benchmarks and writes their report.
+/// Runs benchmarks and writes their section of the report.
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
-    let size = match options {
-        [] => None,
-        [size @ ("--quick" | "--large")] => Some(*size),
+    let run = match options {
+        [] => Run::Layers(None),
+        [size @ ("--quick" | "--rows")] => Run::Layers(Some(size)),
+        ["--large"] => Run::Large,
+        ["--memory"] => Run::Memory,
+        ["--peers", path] => Run::Peers(path),
         other => return Err(format!("unknown option {}: see cargo xtask help", other.join(" "))),
     };
     let load = read("/proc/loadavg");
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["bench", "--package", "bench", "--bench", "layers", "--locked", "--"]);
-    command.args(size).current_dir(workspace()).stderr(Stdio::inherit());
-    let output = command.output().map_err(|error| format!("cargo: {error}"))?;
-    if !output.status.success() {
-        return Err("cargo bench failed".to_owned());
-    }
-    let table = String::from_utf8_lossy(&output.stdout);
-    let report = format!("{ABOUT}\n{}\n{table}", machine(size, &load));
-    fs::write(workspace().join("BENCHMARKS.md"), report).map_err(|error| format!("BENCHMARKS.md: {error}"))?;
-    println!("{table}\nwritten to BENCHMARKS.md");
+    let (section, kind, table) = match run {
+        Run::Layers(size) => {
+            let kind = size.map_or("full", |size| size.trim_start_matches('-'));
+            (LAYERS, kind, cargo_bench("layers", size.as_slice())?)
+        }
+        Run::Large => (FLATNESS, "large", cargo_bench("large", &[])?),
+        Run::Memory => {
+            let (server, fill) = (program("highwater")?, program("bench")?.with_file_name("fill"));
+            let (server, fill) = (server.display().to_string(), fill.display().to_string());
+            (SERVED, "memory", script("served.py", &[&server, &fill, &fresh("served")?])?)
+        }
+        Run::Peers(path) => {
+            if !Path::new(path).is_dir() {
+                println!("skipped: there is no folder {path} with the comparison of servers");
+                return Ok(());
+            }
+            let path = fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))?.display().to_string();
+            let data = fresh("peers")?;
+            (PEERS, "peers", script("peers.py", &[&path, &program("highwater")?.display().to_string(), &data])?)
+        }
+    };
+    let file = workspace().join("BENCHMARKS.md");
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    let report = section.put(&before, &format!("{}\n{table}", machine(kind, &load)));
+    fs::write(&file, report).map_err(|error| format!("BENCHMARKS.md: {error}"))?;
+    println!("{table}\nwritten to BENCHMARKS.md, section {}", section.title);
     Ok(())
 }
 
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace()).stderr(Stdio::inherit());
+    command
+}
+
+/// What a benchmark of `crates/bench` prints.
+fn cargo_bench(name: &str, options: &[&str]) -> Result<String, String> {
+    output(cargo().args(["bench", "--package", "bench", "--bench", name, "--locked", "--"]).args(options))
+}
+
+/// The program of a package, built for release.
+fn program(package: &str) -> Result<PathBuf, String> {
+    output(cargo().args(["build", "--release", "--package", package, "--locked"]))?;
+    Ok(target().join("release").join(package))
+}
+
+/// What a script of `crates/bench` prints.
+fn script(name: &str, arguments: &[&str]) -> Result<String, String> {
+    let path = workspace().join("crates/bench").join(name);
+    let mut command = Command::new("python3");
+    let work = env::var_os("PEERBENCH_WORK").unwrap_or_else(|| target().join("peerbench").into());
+    output(command.arg(path).args(arguments).env("PEERBENCH_WORK", work).stderr(Stdio::inherit()))
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let name = format!("{:?}", command.get_program());
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{name} failed"));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A folder of that name that is not there.
+fn fresh(name: &str) -> Result<String, String> {
+    let folder = target().join("bench").join(name);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
+        Ok(()) | Err(_) => Ok(folder.display().to_string()),
+    }
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
 /// What the figures depend on, as a list. What cannot be found out is said to be unknown.
-fn machine(size: Option<&str>, load: &str) -> String {
+fn machine(kind: &str, load: &str) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     let changed = if said("git", &["status", "--porcelain"]).is_empty() { "" } else { ", with changes" };
     let busy = match load.split(' ').next().and_then(|load| load.parse::<f64>().ok()) {
         None => "load unknown".to_owned(),
@@ -68,11 +129,11 @@ fn machine(size: Option<&str>, load: &str) -> String {
     let lines = [
         ("Date", said("date", &["-u", "+%Y-%m-%d"])),
         ("Commit", format!("{}{changed}", known(said("git", &["rev-parse", "--short=12", "HEAD"])))),
-        ("Run", size.map_or("full", |size| size.trim_start_matches('-')).to_owned()),
+        ("Run", kind.to_owned()),
         ("Processor", after(&read("/proc/cpuinfo"), "model name", ':')),
         ("Cores", cores.to_string()),
         ("System", format!("{}, Linux {}", after(&read("/etc/os-release"), "PRETTY_NAME", '='), release())),
-        ("File system", last_word(&said("df", &["--output=fstype", &target.to_string_lossy()]))),
+        ("File system", last_word(&said("df", &["--output=fstype", &target().to_string_lossy()]))),
         ("Machine", busy),
     ];
     lines.map(|(name, what)| format!("- {name}: {}\n", known(what))).concat()

@@ -21,9 +21,10 @@ cargo xtask COMMAND
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
   behaviour
         Writes docs/behaviour.md, which says what test holds which line of the required behaviour; tidy checks it.
-  bench [--quick | --large]
-        Runs the layer benchmarks of crates/bench in release and writes BENCHMARKS.md. --quick leaves out
-        100,000 messages.
+  bench [--quick | --rows | --large | --memory | --peers PATH]
+        Runs benchmarks of crates/bench in release and writes their section of BENCHMARKS.md: the layers (--quick leaves
+        out 100,000 messages, --rows adds a list of a million rows), flatness up to 1,000,000 messages (about ten minutes), the memory of a server, or other
+        servers beside this one (PATH is the folder of peerbench, which has installed them into PEERBENCH_WORK).
   help  Prints this.
 ";
 

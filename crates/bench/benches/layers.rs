@@ -18,7 +18,7 @@ const HISTORY: usize = 10_000;
 
 fn main() {
     let has = |option: &str| std::env::args().any(|argument| argument == option);
-    let (quick, large) = (has("--quick"), has("--large"));
+    let (quick, large) = (has("--quick"), has("--rows"));
     let ledgers: &[usize] = match (quick, large) {
         (true, _) => &[10_000],
         (false, false) => &[100_000],

@@ -5,9 +5,18 @@
 //! the store. Everything here panics at the first surprise, since its callers are measurements and tests.
 #![expect(clippy::expect_used, reason = "measurements stop at a surprise")]
 
+mod fill;
 mod ledger;
 mod timer;
 mod world;
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts what is allocated; SQLite's own is not among it.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 pub use ledger::condition;
 pub use timer::{Row, measure, measure_after, table};

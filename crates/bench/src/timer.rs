@@ -30,6 +30,9 @@ pub fn measure_after<P>(
 ) -> Row {
     let mut times = Vec::new();
     let mut counts = Vec::new();
+    // To count costs reads and allocations itself.
+    let counting = world.counts();
+    let counting = world.counts().since(&counting);
     for run in 0..=runs.max(1) {
         let prepared = prepare();
         let before = world.counts();
@@ -39,13 +42,7 @@ pub fn measure_after<P>(
         let after = world.counts();
         if run > 0 {
             times.push(time);
-            counts.push(Counts {
-                rows_read: after.rows_read - before.rows_read,
-                read_steps: after.read_steps - before.read_steps,
-                commits: after.commits - before.commits,
-                groups: after.groups - before.groups,
-                answer_bytes: after.answer_bytes - before.answer_bytes,
-            });
+            counts.push(after.since(&before).since(&counting));
         }
     }
     times.sort_unstable();
@@ -60,23 +57,25 @@ fn middle<T>(sorted: &[T]) -> &T {
 /// The report as a table in Markdown.
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| measure | runs | median ms | shortest to longest ms | rows read | read steps | commits | syncs | answer bytes |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        "| measure | runs | median ms | shortest to longest ms | rows read | read steps | pages read | \
+         commits | syncs | answer bytes | allocations |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     let ms = |time: &Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
     for Row { name, times, counts } in rows {
         let (first, last) = (times.first().expect("a run"), times.last().expect("a run"));
         text += &format!(
-            "| {name} | {} | {} | {} to {} | {} | {} | {} | {} | {} |\n",
+            "| {name} | {} | {} | {} to {} | {} | {} | {} | {} | {} | {} | {} |\n",
             times.len(),
             ms(middle(times)),
             ms(first),
             ms(last),
             counts.rows_read,
             counts.read_steps,
+            counts.pages_read,
             counts.commits,
             counts.groups,
-            counts.answer_bytes
+            counts.answer_bytes,
+            counts.allocations
         );
     }
     text

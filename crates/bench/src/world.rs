@@ -13,7 +13,7 @@ use engine::{Caller, Engine, NewAccount, NewSite};
 use ews::Ews;
 use http::Request;
 use http_body_util::BodyExt as _;
-use model::{FixedClock, SeededRandom, Time};
+use model::{FixedClock, RootId, SeededRandom, Time};
 use sharepoint::{Call, SharePoint};
 use store::battery::block_on;
 use store_sqlite::{Options, SqliteStore, Stats, Synchronous};
@@ -23,6 +23,21 @@ const SITE: &str = "/sites/team";
 const LIST: &str = "Bench";
 /// The template of task lists.
 const TASKS: u32 = 107;
+/// What of a task is asked for.
+const TASK_FIELDS: [&str; 12] = [
+    "ID",
+    "Title",
+    "Status",
+    "Priority",
+    "PercentComplete",
+    "Body",
+    "StartDate",
+    "DueDate",
+    "Created",
+    "Modified",
+    "Author",
+    "Editor",
+];
 /// Things in one request that fills.
 pub(crate) const BATCH: usize = 100;
 /// Rows in one page of a list.
@@ -56,6 +71,33 @@ pub struct Counts {
     pub groups: u64,
     /// Bytes of the bodies of answers.
     pub answer_bytes: u64,
+    /// Pages read from files, those that the system has in memory included; 0 where it does not tell.
+    pub pages_read: u64,
+    /// Allocations, the store's machine not included.
+    pub allocations: u64,
+}
+
+impl Counts {
+    /// What was done since `before`. Pages and allocations are those of the whole process.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            rows_read: self.rows_read.saturating_sub(before.rows_read),
+            read_steps: self.read_steps.saturating_sub(before.read_steps),
+            commits: self.commits.saturating_sub(before.commits),
+            groups: self.groups.saturating_sub(before.groups),
+            answer_bytes: self.answer_bytes.saturating_sub(before.answer_bytes),
+            pages_read: self.pages_read.saturating_sub(before.pages_read),
+            allocations: self.allocations.saturating_sub(before.allocations),
+        }
+    }
+}
+
+/// Calls of this process that read, where the system tells: the store takes one a page.
+fn read_calls() -> u64 {
+    let told = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let calls = told.lines().find_map(|line| line.strip_prefix("syscr: "));
+    calls.and_then(|calls| calls.parse().ok()).unwrap_or_default()
 }
 
 impl World {
@@ -70,13 +112,18 @@ impl World {
         let engine = block_on(opened).expect("the engine opens");
         let directory = engine.directory();
         let caller = block_on(async {
-            if let Some(account) = directory.account(ADDRESS).await.expect("the accounts") {
-                return account.caller;
+            let caller = match directory.account(ADDRESS).await.expect("the accounts") {
+                Some(account) => account.caller,
+                None => {
+                    let (address, display_name) = (ADDRESS.into(), "Ann".into());
+                    let account = NewAccount { address, display_name, password_hash: "x".into() };
+                    directory.add_account(account).await.expect("an account").caller
+                }
+            };
+            if directory.site(SITE).await.expect("the sites").is_none() {
+                let site = NewSite { path: SITE.into(), title: "Team".into(), owner: Some(ADDRESS.into()) };
+                directory.add_site(site).await.expect("a site");
             }
-            let account = NewAccount { address: ADDRESS.into(), display_name: "Ann".into(), password_hash: "x".into() };
-            let caller = directory.add_account(account).await.expect("an account").caller;
-            let site = NewSite { path: SITE.into(), title: "Team".into(), owner: Some(ADDRESS.into()) };
-            directory.add_site(site).await.expect("a site");
             caller
         });
         let sharepoint = SharePoint { engine: engine.clone(), settings: sharepoint::Settings::default() };
@@ -90,10 +137,31 @@ impl World {
         }
     }
 
+    pub(crate) fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    /// The root of the mailbox.
+    pub(crate) const fn root(&self) -> RootId {
+        self.caller.account
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.sharepoint.engine.clock().now()
+    }
+
     /// What was done since the world was opened.
     pub fn counts(&self) -> Counts {
         let Stats { groups, commits, rows_read, read_steps } = self.store.stats();
-        Counts { rows_read, read_steps, commits, groups, answer_bytes: self.answer_bytes.load(Ordering::Relaxed) }
+        Counts {
+            rows_read,
+            read_steps,
+            commits,
+            groups,
+            answer_bytes: self.answer_bytes.load(Ordering::Relaxed),
+            pages_read: read_calls(),
+            allocations: stats_alloc::INSTRUMENTED_SYSTEM.stats().allocations as u64,
+        }
     }
 
     /// The text of an answer.
@@ -234,7 +302,8 @@ impl World {
         block_on(self.sharepoint.engine.go_on_with_indexes()).expect("the indexes are built");
     }
 
-    /// Makes the list of tasks and adds rows, each with a title, a status and a due date.
+    /// Makes the list of tasks and adds rows, each with all seven fields of a task that are typed in; those of the system
+    /// come on top.
     pub fn create_tasks(&self, count: usize) {
         self.lists("AddList", &format!("<listName>{LIST}</listName><description/><templateID>{TASKS}</templateID>"));
         let mut added = 0;
@@ -242,11 +311,19 @@ impl World {
             let batch = BATCH.min(count - added);
             let methods: String = (added..added + batch)
                 .map(|number| {
-                    format!(
-                        "<Method ID=\"{number}\" Cmd=\"New\"><Field Name=\"Title\">Task {number}</Field>\
-                         <Field Name=\"Status\">In Progress</Field><Field Name=\"DueDate\">2024-05-06T00:00:00Z</Field>\
-                         </Method>"
-                    )
+                    let fields: String = [
+                        ("Title", format!("Task {number} of the plan")),
+                        ("Priority", "(2) Normal".to_owned()),
+                        ("Status", "In Progress".to_owned()),
+                        ("PercentComplete", format!("0.{:02}", number % 100)),
+                        ("StartDate", format!("2024-05-{:02}T00:00:00Z", number % 28 + 1)),
+                        ("DueDate", format!("2024-06-{:02}T00:00:00Z", number % 28 + 1)),
+                        ("Body", "What has to be done, in a sentence or two of plain text.".to_owned()),
+                    ]
+                    .iter()
+                    .map(|(name, value)| format!("<Field Name=\"{name}\">{value}</Field>"))
+                    .collect();
+                    format!("<Method ID=\"{number}\" Cmd=\"New\">{fields}</Method>")
                 })
                 .collect();
             let answer = self.lists(
@@ -262,10 +339,15 @@ impl World {
     pub fn sync_tasks(&self, token: Option<&str>) -> (String, usize) {
         let token = token.map(|token| format!("<changeToken>{token}</changeToken>")).unwrap_or_default();
         let (mut options, mut first, mut rows) = (String::new(), None, 0);
+        let fields: String = TASK_FIELDS.iter().map(|name| format!("<FieldRef Name=\"{name}\"/>")).collect();
+        let fields = format!("<ViewFields xmlns=\"\">{fields}</ViewFields>");
         loop {
             let answer = self.lists(
                 "GetListItemChangesSinceToken",
-                &format!("<listName>{LIST}</listName><rowLimit>{LIST_PAGE}</rowLimit>{options}{token}"),
+                &format!(
+                    "<listName>{LIST}</listName><viewFields>{fields}</viewFields><rowLimit>{LIST_PAGE}</rowLimit>\
+                     {options}{token}"
+                ),
             );
             rows += answer.matches("<z:row ").count();
             // What changes while the pages are read comes with the token of the first.
