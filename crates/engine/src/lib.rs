@@ -30,6 +30,8 @@ mod row_key;
 mod row_removal;
 mod search;
 mod site;
+mod site_rights;
+mod site_roles;
 mod sync;
 mod token;
 mod view;
@@ -68,6 +70,10 @@ pub use row_key::{
 pub use row_removal::{Along, Removal};
 pub use search::{SEARCHED_FOLDERS_MAX, Search};
 pub use site::{ListCollection, Site, list_keys};
+pub use site_rights::{
+    Assignments, DEFAULT_ASSIGNMENTS, EVERYONE, GROUPS, ListAccess, ROLES, Role, SiteGroup, SiteMask, role,
+};
+pub use site_roles::{RoleScope, RoleState};
 pub use store::ItemRow;
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
 pub use token::{ListToken, TokenExplanation};

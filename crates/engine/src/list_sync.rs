@@ -11,6 +11,7 @@ use store::{ChangeRow, CollectionRow, Epoch, ItemRow, RootRow, Snapshot, Tombsto
 
 use crate::recycle_bin::restored_at;
 use crate::site::list_keys;
+use crate::site_rights::ListAccess;
 use crate::{EngineError, ListCollection, Site, StateFault, token::ListToken};
 
 /// Entries that one answer looks at. An answer that reaches it ends early.
@@ -86,7 +87,8 @@ impl Site {
         if restored_at(&list).is_some_and(|restored| since <= restored) {
             return Err(EngineError::InvalidState(StateFault::Restored));
         }
-        let mut walk = Walk { ask: &ask, since, rows: Vec::new(), changes: Vec::new(), marks: Vec::new() };
+        let access = list.access.clone();
+        let mut walk = Walk { access, ask: &ask, since, rows: Vec::new(), changes: Vec::new(), marks: Vec::new() };
         let end = walk.page(&mut *view.snapshot).await?;
         let (rows, changes) = walk.settle(&mut *view.snapshot).await?;
         Ok(ListSyncPage {
@@ -158,6 +160,7 @@ fn check(
 
 /// One answer on its way.
 struct Walk<'a> {
+    access: ListAccess,
     ask: &'a ListSync<'a>,
     since: Seq,
     rows: Vec<ItemRow>,
@@ -178,7 +181,7 @@ impl Walk<'_> {
             for entry in page.rows {
                 let seq = entry.seq();
                 match entry {
-                    ChangeRow::Item(row) => match (self.ask.judge)(&row) {
+                    ChangeRow::Item(row) => match self.judge(&row) {
                         Verdict::Take if self.rows.len() >= rows_max => return Ok(Some(position)),
                         Verdict::Take => self.rows.push(row),
                         Verdict::Leave if !self.may_be_known(&row) => {}
@@ -204,6 +207,11 @@ impl Walk<'_> {
                 return Ok(Some(position));
             }
         }
+    }
+
+    /// A row that may not be seen is left out like one that the query does not take.
+    fn judge(&self, row: &ItemRow) -> Verdict {
+        if self.access.shows(row) { (self.ask.judge)(row) } else { Verdict::Leave }
     }
 
     /// Whether the client may have a row that is left out now: it was there at the token, or it has changed since it

@@ -18,10 +18,12 @@ use crate::list_keys::{
 };
 use crate::row::{SCOPE_PATHS, note};
 use crate::site::{SCOPE_GUIDS, SCOPE_TITLES};
+use crate::site_rights::{OWN_ROLES, SCOPE_UNIQUE, SiteMask, UNIQUE_ITEMS, unique_name};
 use crate::{Engine, EngineError, ListCollection, Rights, Site, View};
 
-/// Writes that one row may need to come back: itself, its path, its keys, its mark, and its end in the bin.
-pub(crate) const RESTORE_WRITES_MAX: usize = 5;
+/// Writes that one row may need to come back: itself, its path, its keys, its permissions, its mark,
+/// and its end in the bin.
+pub(crate) const RESTORE_WRITES_MAX: usize = 6;
 /// Bytes that the bin adds to the bag of a row.
 pub(crate) const RECYCLED_BYTES_MAX: usize = 4_096;
 
@@ -174,7 +176,7 @@ impl Site {
     /// # Errors
     /// When the store fails.
     pub async fn recycled(&self) -> Result<Vec<Recycled>, EngineError> {
-        let mut view = self.begin().await?;
+        let mut view = self.begin_all().await?;
         let Some(bin) = view.name(SCOPE_BIN, b"").await?.map(CollectionId) else { return Ok(Vec::new()) };
         let (mut found, mut after) = (VecDeque::new(), None);
         loop {
@@ -198,7 +200,7 @@ impl Site {
     /// # Errors
     /// [`EngineError::NoItem`] where there is none, or it is not for the caller; when the store fails.
     pub async fn recycled_entry(&self, id: Guid) -> Result<Recycled, EngineError> {
-        Ok(self.find_entry(&mut self.begin().await?, id).await?.1)
+        Ok(self.find_entry(&mut self.begin_all().await?, id).await?.1)
     }
 
     fn may_see(&self, entry: &Recycled) -> bool {
@@ -217,13 +219,13 @@ impl Site {
     /// [`EngineError::NoCollection`], [`EngineError::AccessDenied`], [`EngineError::Distinguished`] for the user list;
     /// when the store fails.
     pub async fn recycle_list(&self, id: CollectionId) -> Result<Option<Guid>, EngineError> {
-        self.check(Rights::Full)?;
         if !self.has_recycle_bin() {
             return self.drop_list(id).await.map(|()| None);
         }
         let entry = self.engine().random().guid();
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
+            let mut view = self.begin_all().await?;
+            self.check_list(&mut view, id, SiteMask::MANAGE_LISTS).await?;
             let list = view.list(id).await?;
             if list.template() == TEMPLATE_USERS {
                 return Err(EngineError::Distinguished);
@@ -270,9 +272,8 @@ impl Site {
     /// bin; [`EngineError::NameTaken`] when its path, or the list's title or folder, is taken by now; when the store
     /// fails. Nothing is changed then.
     pub async fn restore_recycled(&self, id: Guid) -> Result<(), EngineError> {
-        self.check(Rights::Contribute)?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
+            let mut view = self.begin_all().await?;
             let (row, entry) = self.find_entry(&mut view, id).await?;
             let mut commit = Commit::new(self.root(), self.engine().now());
             commit.guards.push(Guard::ItemAt(row.item, row.seq));
@@ -301,6 +302,8 @@ impl Site {
         entry: &Recycled,
     ) -> Result<(), EngineError> {
         let list = view.list(entry.list).await?;
+        let place = (list.id(), ItemId(0));
+        self.check_row(view, place, &entry.bag.to_bytes(), SiteMask::ADD_ITEMS).await?;
         commit.guards.push(Guard::CollectionAt(list.id(), list.row.seq));
         let scope = SCOPE_PATHS + list.id().0;
         let directory = match entry.bag.text(&ROW_PATH) {
@@ -308,6 +311,7 @@ impl Site {
             None => entry.bag.text(&ROW_FOLDER),
         };
         self.push_missing_folders(view, commit, &list, directory.unwrap_or_default()).await?;
+        let mut unique = false;
         for row in rows_of(view, head, entry).await? {
             let mut bag = Bag::decode(&row.bag)?;
             let old = bag.get(&BIN_ITEM).and_then(Value::as_i64).map(ItemId::from_i64).unwrap_or_default();
@@ -327,11 +331,22 @@ impl Site {
                 commit.guards.push(Guard::NameFree(scope, name.clone()));
                 commit.writes.push(Write::PutName { scope, name, target: NameTarget::Id(old.0) });
             }
+            if bag.get(&OWN_ROLES).is_some() {
+                let (scope, name) = (SCOPE_UNIQUE + list.id().0, unique_name(row.flags, old));
+                commit.writes.push(Write::PutName { scope, name, target: NameTarget::Id(old.0) });
+                unique = true;
+            }
             commit.writes.push(Write::MarkItem { item: old, kind: TombstoneKind::Restored, note: note(&bag) });
             if row.item != head.item {
                 commit.guards.push(Guard::ItemAt(row.item, row.seq));
                 commit.writes.push(Write::DeleteItem { item: row.item, note: Bytes::new() });
             }
+        }
+        if unique && !list.has_unique_items() {
+            let mut bag = list.bag.clone();
+            bag.set(UNIQUE_ITEMS, Value::Bool(true));
+            let (collection, bag) = (list.id(), Some(bag.to_bytes()));
+            commit.writes.push(Write::UpdateCollection { collection, bag, parent: None });
         }
         Ok(())
     }
@@ -382,7 +397,7 @@ impl Site {
     }
 
     async fn push_list_back(&self, view: &mut View, commit: &mut Commit, entry: &Recycled) -> Result<(), EngineError> {
-        self.check(Rights::Full)?;
+        self.check_list(view, entry.list, SiteMask::MANAGE_LISTS).await?;
         let list = ListCollection::from_row(view.collection(entry.list).await?)?;
         let same = |left: &str, right: &str| left.to_lowercase() == right.to_lowercase();
         let taken = |other: &ListCollection| same(other.folder(), list.folder()) || same(other.title(), list.title());
@@ -410,9 +425,10 @@ impl Site {
     /// [`EngineError::NoItem`] for no such entry; [`EngineError::AccessDenied`] for a list of somebody who may not
     /// delete lists; when the store fails.
     pub async fn purge_recycled(&self, id: Guid) -> Result<(), EngineError> {
-        self.check(Rights::Contribute)?;
         let entry = self.recycled_entry(id).await?;
-        self.check(if entry.item.is_some() { Rights::Contribute } else { Rights::Full })?;
+        if entry.item.is_none() {
+            self.check_list(&mut self.begin_all().await?, entry.list, SiteMask::MANAGE_LISTS).await?;
+        }
         self.engine().purge(self.root(), id).await
     }
 }
@@ -427,6 +443,12 @@ impl Engine {
             for row in rows_of(&mut view, &head, &entry).await? {
                 commit.guards.push(Guard::ItemAt(row.item, row.seq));
                 commit.writes.push(Write::DeleteItem { item: row.item, note: Bytes::new() });
+                let bag = Bag::decode(&row.bag)?;
+                let old = bag.get(&BIN_ITEM).and_then(Value::as_i64).map(ItemId::from_i64);
+                if let (Some(old), Some(_)) = (old, bag.get(&OWN_ROLES)) {
+                    let (scope, name) = (SCOPE_UNIQUE + entry.list.0, unique_name(row.flags, old));
+                    commit.writes.push(Write::DropName { scope, name });
+                }
             }
             commit.writes.push(Write::DropName { scope: SCOPE_ENTRIES, name: entry_name(id) });
             if entry.item.is_none() && view.collection(entry.list).await.is_ok() {

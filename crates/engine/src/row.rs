@@ -12,7 +12,8 @@ use crate::list_keys::{
 };
 use crate::recycle_bin::RECYCLED_BYTES_MAX;
 use crate::row_attachment::ROW_ATTACHMENTS;
-use crate::{EngineError, Rights, Site, View};
+use crate::site_rights::{OWN_ROLES, SiteMask};
+use crate::{EngineError, Site, View};
 
 /// A change of a row's draft and of its parts.
 type RowChange<'a> = dyn Fn(&mut RowDraft, &mut Vec<PartChange>) -> Result<(), EngineError> + Sync + 'a;
@@ -57,7 +58,8 @@ impl View {
         }
     }
 
-    /// Rows of a list in ascending order of number, after `after`; at most `limit`.
+    /// Rows of a list in ascending order of number, after `after`; at most `limit`. Those that may not be seen are left
+    /// out; there are none only where none follow.
     ///
     /// # Errors
     /// When the store fails.
@@ -68,7 +70,19 @@ impl View {
         limit: usize,
     ) -> Result<store::Page<ItemRow>, EngineError> {
         let limit = limit.min(limits::PAGE_ROWS_MAX);
-        Ok(self.snapshot.list(list, after, limit, store::Want::BAG).await?)
+        let access = self.list_access(list).await?;
+        let mut after = after;
+        loop {
+            let mut page = self.snapshot.list(list, after, limit, store::Want::BAG).await?;
+            if !access.hides_rows() {
+                return Ok(page);
+            }
+            after = page.rows.last().map(|row| row.item);
+            page.rows.retain(|row| access.shows(row));
+            if !page.rows.is_empty() || !page.more {
+                return Ok(page);
+            }
+        }
     }
 }
 
@@ -79,8 +93,8 @@ impl Site {
     /// [`EngineError::NoCollection`]; [`EngineError::NameTaken`] when its path is; [`EngineError::NoItem`] when the folder
     /// of its path went meanwhile; when the store fails.
     pub async fn create_row(&self, list: CollectionId, draft: RowDraft) -> Result<ItemRow, EngineError> {
-        self.check(Rights::Contribute)?;
         let bag = self.new_bag(draft.bag, draft.path.as_deref())?;
+        self.check_new_row(list, &bag).await?;
         let mut commit = Commit::new(self.root(), self.engine().now());
         commit.guards.push(Guard::CollectionExists(list));
         commit.writes.push(Write::CreateItem(NewItem {
@@ -94,7 +108,7 @@ impl Site {
             let name = Bytes::from(path.to_lowercase());
             commit.guards.push(Guard::NameFree(SCOPE_PATHS + list.0, name.clone()));
             commit.writes.push(Write::PutName { scope: SCOPE_PATHS + list.0, name, target: NameTarget::Write(0) });
-            commit.guards.extend(folder_stays(&mut self.begin().await?, list, &path).await?);
+            commit.guards.extend(folder_stays(&mut self.begin_all().await?, list, &path).await?);
         }
         let guards = commit.guards.clone();
         let receipt = match self.commit_rows(commit).await {
@@ -127,6 +141,7 @@ impl Site {
         bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
         bag.put(ROW_PATH, path.map(Value::text));
         bag.remove(&ROW_ATTACHMENTS);
+        bag.remove(&OWN_ROLES);
         checked_bag(&bag)
     }
 
@@ -137,7 +152,6 @@ impl Site {
     /// [`EngineError::NoCollection`]; [`EngineError::Invalid`] for a path or a file; [`EngineError::TooLarge`] past the
     /// bounds, by one row too; when the store fails.
     pub async fn create_rows(&self, list: CollectionId, drafts: Vec<RowDraft>) -> Result<Vec<ItemRow>, EngineError> {
-        self.check(Rights::Contribute)?;
         if drafts.len() > NEW_ROWS_MAX {
             return Err(EngineError::TooLarge("rows"));
         }
@@ -149,6 +163,7 @@ impl Site {
                 return Err(EngineError::Invalid("a path or file of one of several rows"));
             }
             let (bag, flags) = (self.new_bag(draft.bag, None)?, draft.flags);
+            self.check_new_row(list, &bag).await?;
             let (id, parts) = (NewItemId::Numbered, Vec::new());
             let new = NewItem { collection: list.into(), id, flags, bag: bag.clone(), parts };
             commit.writes.push(Write::CreateItem(new));
@@ -216,17 +231,17 @@ impl Site {
         by: By,
         change: &RowChange<'_>,
     ) -> Result<ItemRow, EngineError> {
-        self.check(Rights::Contribute)?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
+            let mut view = self.begin_all().await?;
             let row = view.item(id).await?;
+            self.check_row(&mut view, (row.collection, id), &row.bag, SiteMask::EDIT_ITEMS).await?;
             let bag = Bag::decode(&row.bag)?;
             let version = check_version(&row, &bag, expected)?;
             let path = bag.text(&ROW_PATH).map(str::to_owned);
             let mut draft = RowDraft { bag: bag.clone(), flags: row.flags, path: path.clone(), file: None };
             let mut parts = Vec::new();
             change(&mut draft, &mut parts)?;
-            for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR, ROW_VERSION, ROW_MODIFIED, ROW_EDITOR] {
+            for key in [ROW_UNIQUE_ID, ROW_CREATED, ROW_AUTHOR, ROW_VERSION, ROW_MODIFIED, ROW_EDITOR, OWN_ROLES] {
                 let kept = bag.get(&key).cloned();
                 draft.bag.put(key, kept);
             }
@@ -288,11 +303,13 @@ impl Site {
     /// [`EngineError::NoItem`], [`EngineError::NoCollection`], [`EngineError::NameTaken`]; [`EngineError::Invalid`] for
     /// a folder; when the store fails.
     pub async fn move_row(&self, id: ItemId, to: CollectionId, path: &str) -> Result<ItemRow, EngineError> {
-        self.check(Rights::Contribute)?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
+            let mut view = self.begin_all().await?;
             let row = view.item(id).await?;
+            self.check_row(&mut view, (row.collection, id), &row.bag, SiteMask::DELETE_ITEMS).await?;
             view.collection(to).await?;
+            let place = Bag::from_iter([(ROW_PATH, Value::text(path))]).to_bytes();
+            self.check_row(&mut view, (to, ItemId(0)), &place, SiteMask::ADD_ITEMS).await?;
             let folder = folder_stays(&mut view, to, path).await?;
             drop(view);
             if row.flags.has(ItemFlags::FOLDER) {
@@ -314,6 +331,8 @@ impl Site {
                 commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
             }
             bag.set(ROW_PATH, Value::text(path));
+            // There it inherits.
+            bag.remove(&OWN_ROLES);
             bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
             let at = commit.writes.len();
             let encoded = checked_bag(&bag)?;

@@ -1,11 +1,12 @@
 //! Removing rows of lists: for good, or into the recycle bin of the site.
 
-use model::{Bag, Guid, ItemFlags, ItemId, Value, limits};
+use model::{Bag, BagRef, Guid, ItemFlags, ItemId, Value, limits};
 use store::{Commit, Guard, ItemRow, StoreError, Write};
 
 use crate::list_keys::{ROW_FOLDER, ROW_PATH};
 use crate::row::{SCOPE_PATHS, check_version, list_stays, note, rows_where};
-use crate::{EngineError, Rights, Site, recycle_bin};
+use crate::site_rights::{OWN_ROLES, SCOPE_UNIQUE, SiteMask, unique_name};
+use crate::{EngineError, Site, recycle_bin};
 
 /// Rows that one removal takes: each may need so many writes to come back, and comes back in one commit.
 const ROWS_MAX: usize = limits::COMMIT_WRITES_MAX / recycle_bin::RESTORE_WRITES_MAX - 8;
@@ -36,8 +37,9 @@ impl Site {
     /// something may go along, one reading of the list.
     ///
     /// # Errors
-    /// [`EngineError::NoItem`], [`EngineError::Stale`]; [`EngineError::TooLarge`] for more rows than a commit takes
-    /// (about [`limits::COMMIT_WRITES_MAX`] / 5); when the store fails.
+    /// [`EngineError::NoItem`], [`EngineError::Stale`]; [`EngineError::AccessDenied`] where one of the rows may not be
+    /// deleted; [`EngineError::TooLarge`] for more rows than a commit takes
+    /// (about [`limits::COMMIT_WRITES_MAX`] / 6); when the store fails.
     pub async fn remove_row(
         &self,
         id: ItemId,
@@ -45,14 +47,15 @@ impl Site {
         how: Removal,
         along: Option<&Along<'_>>,
     ) -> Result<Option<Guid>, EngineError> {
-        self.check(Rights::Contribute)?;
         let entry = match how {
             Removal::Recycle if self.has_recycle_bin() => Some(self.engine().random().guid()),
             Removal::Recycle | Removal::ForGood => None,
         };
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
+            let mut view = self.begin_all().await?;
             let row = view.item(id).await?;
+            let access = self.access_in(&mut view, row.collection).await?;
+            self.check_row(&mut view, (row.collection, id), &row.bag, SiteMask::DELETE_ITEMS).await?;
             let bag = Bag::decode(&row.bag)?;
             check_version(&row, &bag, expected)?;
             let mut commit = Commit::new(self.root(), self.engine().now());
@@ -65,6 +68,11 @@ impl Site {
                     own.item != id && (inside || along.is_some_and(|along| along(own, bag)))
                 };
                 rows.extend(rows_where(&mut view, row.collection, &goes).await?);
+            }
+            for (row, _) in &rows {
+                if !access.of_row(&BagRef::new(&row.bag)?).has(SiteMask::DELETE_ITEMS) {
+                    return Err(EngineError::AccessDenied);
+                }
             }
             if rows.len() > ROWS_MAX {
                 return Err(EngineError::TooLarge("folder"));
@@ -79,6 +87,10 @@ impl Site {
                 if let Some(path) = bag.text(&ROW_PATH) {
                     let name = path.to_lowercase().into_bytes().into();
                     commit.writes.push(Write::DropName { scope: SCOPE_PATHS + row.collection.0, name });
+                }
+                if entry.is_none() && bag.get(&OWN_ROLES).is_some() {
+                    let scope = SCOPE_UNIQUE + row.collection.0;
+                    commit.writes.push(Write::DropName { scope, name: unique_name(row.flags, row.item) });
                 }
                 commit.writes.push(Write::DeleteItem { item: row.item, note: note(bag) });
             }

@@ -8,6 +8,7 @@ use model::{Bag, CollectionId, Guid, ItemFlags, ItemId, RootId, Value, limits};
 use store::{CollectionRow, Commit, Guard, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
 
 use crate::recycle_bin::LIST_RECYCLED;
+use crate::site_rights::{ListAccess, SiteAccess, SiteMask};
 use crate::{Caller, Engine, EngineError, Rights, SiteEntry, View, list_index};
 
 /// Keys that the domain keeps in the bags of lists and rows, and part numbers of rows.
@@ -82,9 +83,12 @@ pub(crate) const SCOPE_TITLES: u64 = 1;
 pub(crate) const SCOPE_GUIDS: u64 = 2;
 const SCOPE_USERS: u64 = 3;
 
+/// The title of the user list, which it keeps.
+const USER_LIST: &str = "User Information List";
+
 /// The lists a new site starts with: title, template, folder.
 const FIRST_LISTS: &[(&str, i32, &str)] = &[
-    ("User Information List", TEMPLATE_USERS, "_catalogs/users"),
+    (USER_LIST, TEMPLATE_USERS, "_catalogs/users"),
     ("Announcements", 104, "Lists/Announcements"),
     ("Calendar", 106, "Lists/Calendar"),
     ("Tasks", 107, "Lists/Tasks"),
@@ -97,7 +101,7 @@ pub struct Site {
     engine: Engine,
     caller: Caller,
     entry: SiteEntry,
-    rights: Rights,
+    access: SiteAccess,
     user_id: u32,
 }
 
@@ -108,16 +112,23 @@ pub struct ListCollection {
     pub row: CollectionRow,
     /// Its properties.
     pub bag: Bag,
+    /// What its reader may do in it.
+    pub access: ListAccess,
 }
 
 impl ListCollection {
     pub(crate) fn from_row(row: CollectionRow) -> Result<Self, EngineError> {
-        Ok(Self { bag: Bag::decode(&row.bag)?, row })
+        Ok(Self { bag: Bag::decode(&row.bag)?, row, access: ListAccess::all() })
     }
 
     /// Whether clients see it: it is not in the recycle bin, nor the bin itself.
     fn is_listed(&self) -> bool {
-        self.bag.get(&LIST_GUID).is_some() && self.bag.get(&LIST_RECYCLED).is_none()
+        self.has_guid() && self.bag.get(&LIST_RECYCLED).is_none()
+    }
+
+    /// Whether it is a list, and not the recycle bin.
+    pub(crate) fn has_guid(&self) -> bool {
+        self.bag.get(&LIST_GUID).is_some()
     }
 
     /// Its id.
@@ -155,20 +166,32 @@ impl View {
     /// A list by id.
     ///
     /// # Errors
-    /// [`EngineError::NoCollection`] when it is not there, or in the recycle bin.
+    /// [`EngineError::NoCollection`] when it is not there, or in the recycle bin; [`EngineError::AccessDenied`] where none
+    /// of its rows may be seen.
     pub async fn list(&mut self, id: CollectionId) -> Result<ListCollection, EngineError> {
-        let list = ListCollection::from_row(self.collection(id).await?)?;
-        if list.is_listed() { Ok(list) } else { Err(EngineError::NoCollection(id)) }
+        let mut list = ListCollection::from_row(self.collection(id).await?)?;
+        if !list.is_listed() {
+            return Err(EngineError::NoCollection(id));
+        }
+        list.access = self.access_to(&list).await?;
+        if list.opens() { Ok(list) } else { Err(EngineError::AccessDenied) }
     }
 
-    /// All lists of the site, in the order of their making.
+    /// All lists of the site that the reader may see, in the order of their making.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn lists(&mut self) -> Result<Vec<ListCollection>, EngineError> {
-        let folders = self.folders().await?;
-        let lists = folders.into_iter().map(|folder| ListCollection { row: folder.row, bag: folder.bag });
-        Ok(lists.filter(ListCollection::is_listed).collect())
+        let mut lists = Vec::new();
+        for folder in self.folders().await? {
+            let mut list = ListCollection { row: folder.row, bag: folder.bag, access: ListAccess::all() };
+            if list.is_listed() {
+                list.access = self.access_to(&list).await?;
+                lists.push(list);
+            }
+        }
+        lists.retain(ListCollection::opens);
+        Ok(lists)
     }
 
     /// The list with this GUID.
@@ -207,29 +230,45 @@ impl View {
 }
 
 impl Engine {
-    /// Opens the site with this path for somebody, making it when it is opened for the first time. Everybody with an
-    /// account may read and write items; its owner may do everything, and so may anybody where there is no owner.
+    /// Opens the site with this path for somebody, making it when it is opened for the first time. What that one may do
+    /// there is said by [`Site::mask`]. Costs two reads for who is not its owner.
     ///
     /// # Errors
-    /// [`EngineError::NoSite`]; when the store fails.
+    /// [`EngineError::NoSite`]; [`EngineError::AccessDenied`] for somebody who may do nothing there; when the store fails.
     pub async fn open_site(&self, caller: &Caller, path: &str) -> Result<Site, EngineError> {
         let entry = self.directory().site(path).await?.ok_or(EngineError::NoSite)?;
         let owns = entry.owner.as_ref().is_none_or(|owner| *owner == caller.address)
             && entry.owner_account.is_none_or(|account| account == caller.account);
-        let rights = if owns { Rights::Full } else { Rights::Contribute };
-        let mut site = Site { engine: self.clone(), caller: caller.clone(), entry, rights, user_id: 0 };
+        let access = SiteAccess::ALL;
+        let mut site = Site { engine: self.clone(), caller: caller.clone(), entry, access, user_id: 0 };
         if !self.opened().has_root(site.root()) {
             site.make_if_new().await?;
             self.opened().note_root(site.root());
         }
-        site.user_id = match self.opened().user(site.root(), caller.account) {
+        let known = self.opened().user(site.root(), caller.account);
+        let mut users = None;
+        if !owns {
+            let mut view = site.begin_all().await?;
+            let user = match known {
+                Some(user) => Some(user),
+                None => view.user_by_login(&caller.address).await?,
+            };
+            let list = view.list_by_title(USER_LIST).await?.ok_or(EngineError::NoCollection(CollectionId(0)))?;
+            site.access = SiteAccess::of_user(user.unwrap_or_default(), &list.bag);
+            site.check_site(SiteMask::OPEN)?;
+            users = Some(list);
+        }
+        site.user_id = match known {
             Some(id) => id,
             None => {
-                let id = site.ensure_user().await?;
+                let id = site.ensure_user(caller, owns).await?;
                 self.opened().note_user(site.root(), caller.account, id);
                 id
             }
         };
+        if let Some(users) = users {
+            site.access = SiteAccess::of_user(site.user_id, &users.bag);
+        }
         Ok(site)
     }
 }
@@ -250,9 +289,17 @@ impl Site {
         &self.entry
     }
 
-    /// What the caller may do.
-    pub const fn rights(&self) -> Rights {
-        self.rights
+    /// What the caller may do, roughly: everything, write items, or read.
+    pub fn rights(&self) -> Rights {
+        match self.mask() {
+            mask if mask.has(SiteMask::MANAGE_WEB) => Rights::Full,
+            mask if mask.has(SiteMask::ADD_ITEMS) => Rights::Contribute,
+            _ => Rights::Read,
+        }
+    }
+
+    pub(crate) const fn access(&self) -> &SiteAccess {
+        &self.access
     }
 
     /// The caller's id in the user list of the site.
@@ -264,15 +311,16 @@ impl Site {
         self.entry.root
     }
 
-    pub(crate) fn check(&self, needed: Rights) -> Result<(), EngineError> {
-        if self.rights >= needed { Ok(()) } else { Err(EngineError::AccessDenied) }
-    }
-
-    /// A view of the site as it is now.
+    /// A view of the site as it is now: of what the caller may see.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn begin(&self) -> Result<View, EngineError> {
+        Ok(self.begin_all().await?.seen_by(self.access.clone()))
+    }
+
+    /// A view of everything, for the rules.
+    pub(crate) async fn begin_all(&self) -> Result<View, EngineError> {
         match self.engine.store().snapshot(self.root()).await {
             Ok(snapshot) => Ok(View::new(snapshot)),
             Err(StoreError::NoRoot(_)) => Err(EngineError::NoSite),
@@ -292,7 +340,7 @@ impl Site {
         folder: &str,
         bag: Bag,
     ) -> Result<ListCollection, EngineError> {
-        self.check(Rights::Full)?;
+        self.check_site(SiteMask::MANAGE_LISTS)?;
         let mut commit = Commit::new(self.root(), self.engine.now());
         let guid = self.engine.random().guid();
         self.push_list(&mut commit, (title, template, folder), guid, bag)?;
@@ -314,9 +362,8 @@ impl Site {
         id: CollectionId,
         change: &(dyn Fn(&mut Bag) + Sync),
     ) -> Result<ListCollection, EngineError> {
-        self.check(Rights::Full)?;
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let list = self.begin().await?.list(id).await?;
+            let list = self.managed_list(id).await?;
             let mut bag = list.bag.clone();
             change(&mut bag);
             if bag == list.bag {
@@ -358,8 +405,7 @@ impl Site {
     /// # Errors
     /// [`EngineError::NoCollection`], [`EngineError::AccessDenied`]; when the store fails.
     pub async fn drop_list(&self, id: CollectionId) -> Result<(), EngineError> {
-        self.check(Rights::Full)?;
-        let list = self.begin().await?.list(id).await?;
+        let list = self.managed_list(id).await?;
         if list.template() == TEMPLATE_USERS {
             return Err(EngineError::Distinguished);
         }
@@ -378,12 +424,24 @@ impl Site {
         }
     }
 
+    /// A list that the caller may change.
+    async fn managed_list(&self, id: CollectionId) -> Result<ListCollection, EngineError> {
+        let list = match self.begin().await?.list(id).await {
+            // Whether there is one is for those who may change lists.
+            Err(EngineError::NoCollection(_)) if !self.mask().has(SiteMask::MANAGE_LISTS) => {
+                return Err(EngineError::AccessDenied);
+            }
+            other => other?,
+        };
+        if list.access.mask().has(SiteMask::MANAGE_LISTS) { Ok(list) } else { Err(EngineError::AccessDenied) }
+    }
+
     /// The user list of the site.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn user_list(&self) -> Result<ListCollection, EngineError> {
-        let list = self.begin().await?.list_by_title("User Information List").await?;
+        let list = self.begin().await?.list_by_title(USER_LIST).await?;
         list.ok_or(EngineError::NoCollection(CollectionId(0)))
     }
 
@@ -428,25 +486,38 @@ impl Site {
         Ok(())
     }
 
-    /// The caller's row in the user list, made when it is not there.
-    async fn ensure_user(&self) -> Result<u32, EngineError> {
+    /// The id in the user list of any account of the server, whose row is made when it is not there.
+    ///
+    /// # Errors
+    /// [`EngineError::NoAccount`]; [`EngineError::AccessDenied`] for who may not add items; when the store fails.
+    pub async fn ensure_account(&self, address: &str) -> Result<u32, EngineError> {
+        if let Some(known) = self.begin_all().await?.user_by_login(address).await? {
+            return Ok(known);
+        }
+        self.check_site(SiteMask::ADD_ITEMS)?;
+        let account = self.engine.directory().account(address).await?.ok_or(EngineError::NoAccount)?;
+        self.ensure_user(&account.caller, false).await
+    }
+
+    /// The row of an account in the user list, made when it is not there.
+    async fn ensure_user(&self, caller: &Caller, admin: bool) -> Result<u32, EngineError> {
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
-            let mut view = self.begin().await?;
-            let name = Bytes::from(self.caller.address.clone().into_bytes());
+            let mut view = self.begin_all().await?;
+            let name = Bytes::from(caller.address.clone().into_bytes());
             if let Some(id) = view.name(SCOPE_USERS, &name).await? {
                 return Ok(ItemId(id).number());
             }
-            let users = view.list_by_title("User Information List").await?;
+            let users = view.list_by_title(USER_LIST).await?;
             let users = users.ok_or(EngineError::NoCollection(CollectionId(0)))?;
             drop(view);
             let now = self.engine.now().whole_second();
             let bag = Bag::from_iter([
-                (crate::folders::field("Title"), Value::text(self.caller.display_name.clone())),
-                (USER_LOGIN, Value::text(self.caller.address.clone())),
-                (crate::folders::field("EMail"), Value::text(self.caller.address.clone())),
-                (crate::folders::field("SipAddress"), Value::text(self.caller.address.clone())),
-                (crate::folders::field("ImnName"), Value::text(self.caller.display_name.clone())),
-                (crate::folders::field("IsSiteAdmin"), Value::Bool(self.rights == Rights::Full)),
+                (crate::folders::field("Title"), Value::text(caller.display_name.clone())),
+                (USER_LOGIN, Value::text(caller.address.clone())),
+                (crate::folders::field("EMail"), Value::text(caller.address.clone())),
+                (crate::folders::field("SipAddress"), Value::text(caller.address.clone())),
+                (crate::folders::field("ImnName"), Value::text(caller.display_name.clone())),
+                (crate::folders::field("IsSiteAdmin"), Value::Bool(admin)),
                 (ROW_VERSION, Value::I32(1)),
                 (ROW_UNIQUE_ID, Value::Guid(self.engine.random().guid())),
                 (ROW_CREATED, Value::Time(now)),

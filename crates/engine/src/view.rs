@@ -1,9 +1,12 @@
 //! Reading one root at one moment.
 
+use std::collections::HashMap;
+
 use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, RootId, Seq, limits};
 use store::{CollectionRow, Epoch, ItemRow, Snapshot, Want};
 
 use crate::access::{Access, Act, FolderRights};
+use crate::site_rights::{ListAccess, SiteAccess};
 use crate::{EngineError, Folder, pack};
 
 /// A root at one moment, read by somebody who may.
@@ -13,15 +16,24 @@ pub struct View {
     visitor: Option<RootId>,
     /// What that one may do here, once it was asked for.
     access: Option<Access>,
+    /// What the reader of a site may do.
+    pub(crate) site: SiteAccess,
+    /// What it may do in the lists that were looked at.
+    pub(crate) lists: HashMap<CollectionId, ListAccess>,
 }
 
 impl View {
     pub(crate) fn new(snapshot: Box<dyn Snapshot>) -> Self {
-        Self { snapshot, visitor: None, access: None }
+        Self { snapshot, visitor: None, access: None, site: SiteAccess::ALL, lists: HashMap::new() }
+    }
+
+    /// The view of a site as somebody sees it.
+    pub(crate) fn seen_by(self, site: SiteAccess) -> Self {
+        Self { site, ..self }
     }
 
     pub(crate) fn of_visitor(snapshot: Box<dyn Snapshot>, account: RootId) -> Self {
-        Self { snapshot, visitor: Some(account), access: None }
+        Self { visitor: Some(account), ..Self::new(snapshot) }
     }
 
     /// What whoever looks may do here. For a visitor of a mailbox it costs the number of folders, once a view.
@@ -48,7 +60,8 @@ impl View {
 
     /// Checks that an item may be read, for what lies apart from its row.
     pub(crate) async fn check_reads(&mut self, id: ItemId) -> Result<(), EngineError> {
-        if self.visitor.is_none() { Ok(()) } else { self.item(id).await.map(drop) }
+        let all = self.visitor.is_none() && self.site == SiteAccess::ALL;
+        if all { Ok(()) } else { self.item(id).await.map(drop) }
     }
 
     /// The GUID of the mailbox or site.
@@ -125,6 +138,15 @@ impl View {
         }
         if access.visitor().is_some() {
             rows.iter_mut().for_each(|row| *row = row.take().filter(|row| access.shows(Act::Read, row)));
+        }
+        if self.site != SiteAccess::ALL {
+            for row in &mut rows {
+                if let Some(found) = row
+                    && !self.list_access(found.collection).await?.shows(found)
+                {
+                    *row = None;
+                }
+            }
         }
         Ok(rows)
     }

@@ -112,6 +112,14 @@ pub(crate) async fn begin_changes(
     let query = Query { condition, order: query.order };
     let query = query.meant_for(&list)?;
     let mut fields = row_fields(&list, ask, &shown);
+    // Some rows may be kept from the client, which must show that it knows. [seed 004]
+    let asks_rights = || fields.iter().any(|at| list.fields.get(*at).is_some_and(|field| field.name == "PermMask"));
+    if list.collection.has_unique_items() && !asks_rights() {
+        return Err(Failure::coded(
+            Code::ACCESS_DENIED,
+            "The list has items with permissions of their own: PermMask must be among the view fields.",
+        ));
+    }
     let recurrence = list.fields.iter().position(|field| field.name == "RecurrenceData");
     let series = ask.options.recurrence_order && recurrence.is_some_and(|at| fields.contains(&at));
     let order = listing::effective_order(&list, &query.order, series, ask.options.folder_order);
@@ -163,6 +171,7 @@ pub(crate) async fn begin_changes(
         properties: ask.properties.clone(),
         declare_namespace: false,
         recurrence_v3: ask.options.recurrence_v3,
+        permissions: ask.options.permissions,
         attachments: ask.options.attachments,
     };
 

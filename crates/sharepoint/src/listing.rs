@@ -248,7 +248,12 @@ pub(crate) async fn large_page(
         return page(view, list, filter, order, after, limit, moment).await;
     }
     let by_number = order.first().is_none_or(|key| key.ascending && is_id(list, key));
-    if by_number && limit.is_none() && filter.takes_all() && after.is_none_or(|bookmark| bookmark.number == 0) {
+    if by_number
+        && limit.is_none()
+        && !list.collection.access.hides_rows()
+        && filter.takes_all()
+        && after.is_none_or(|bookmark| bookmark.number == 0)
+    {
         return Ok(Listing { all: true, ..Listing::default() });
     }
     let listing = Listing { keep_ids: true, ..Listing::default() };

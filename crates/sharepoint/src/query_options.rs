@@ -123,6 +123,8 @@ pub(crate) struct QueryOptions {
     /// Row numbers that are returned whether they changed or not.
     pub(crate) extra_ids: Vec<u32>,
     pub(crate) calendar_date: Option<Time>,
+    /// Rows whose permissions are not those of the list say so.
+    pub(crate) permissions: bool,
     /// Rows that no query orders stand by folder and name: `OptimizeFor` is `FolderUrls`.
     pub(crate) folder_order: bool,
     /// Of which instance of a meeting.
@@ -149,6 +151,7 @@ impl QueryOptions {
                 attachments: if changes { AttachmentStyle::Versions } else { AttachmentStyle::Flag },
                 extra_ids: Vec::new(),
                 calendar_date: None,
+                permissions: changes,
                 folder_order: false,
                 instance: Instance::default(),
             };
@@ -184,6 +187,7 @@ impl QueryOptions {
                 .filter_map(|part| part.trim().parse().ok())
                 .take(EXTRA_IDS_MAX)
                 .collect(),
+            permissions: flag("IncludePermissions", false),
             calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
             folder_order: text("OptimizeFor").is_some_and(|text| text.eq_ignore_ascii_case("FolderUrls")),
             instance: text("MeetingInstanceID").and_then(|text| Instance::read(&text)).unwrap_or_default(),

@@ -10,6 +10,7 @@ mod entity;
 mod error;
 mod filter;
 mod form_values;
+mod groups;
 mod item_json;
 mod items;
 mod list_changes;
@@ -19,6 +20,7 @@ mod options;
 mod path;
 mod recycle_bin;
 mod reply;
+mod role_assignments;
 mod route;
 mod since_token;
 mod users;
@@ -37,7 +39,7 @@ use self::{
     entity::{Entity, Level, Value},
     error::RestError,
     options::{Options, Shape},
-    path::{Key, Step},
+    path::{Key, Literal, Step},
     reply::{Reply, Wish},
     route::{Found, Handler, Verb},
 };
@@ -174,6 +176,14 @@ impl Ask<'_> {
     /// What the last step of this name says in its parentheses.
     fn key(&self, step: &str) -> Option<&Key> {
         self.steps.iter().rev().find(|own| own.name == step)?.key.as_ref()
+    }
+
+    /// An argument of the last step of this name: by name, else by its place among those without one.
+    fn argument(&self, step: &str, name: &str, place: usize) -> Option<&Literal> {
+        let arguments = &self.steps.iter().rev().find(|own| own.name == step)?.arguments;
+        let named = arguments.iter().find(|(label, _)| label == name);
+        let placed = || arguments.get(place).filter(|(label, _)| label.is_empty());
+        named.or_else(placed).map(|(_, value)| value)
     }
 
     /// The body of the request.

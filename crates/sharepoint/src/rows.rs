@@ -17,7 +17,7 @@ use crate::{
     fields::{Field, FieldType},
     names::Names,
     paths,
-    schema::List,
+    schema::{List, rights_text},
 };
 
 /// Prefix of the keys under which the entries of a row's property bag are kept.
@@ -96,6 +96,16 @@ impl<'a> Row<'a> {
     /// Its unique id.
     pub(crate) fn unique_id(&self) -> Guid {
         self.bag.get(&list_keys::ROW_UNIQUE_ID).and_then(|value| value.as_guid()).unwrap_or_default()
+    }
+
+    /// What the reader may do with it, in bits.
+    pub(crate) fn rights_mask(&self) -> u64 {
+        self.list.collection.access.of_row(&self.bag).0
+    }
+
+    /// Whether it has permissions of its own.
+    pub(crate) fn has_own_roles(&self) -> bool {
+        engine::ListAccess::is_own(&self.bag)
     }
 
     /// Whether it is a folder.
@@ -219,6 +229,8 @@ pub(crate) struct RowStyle {
     pub(crate) recurrence_v3: bool,
     /// How attachments are told.
     pub(crate) attachments: AttachmentStyle,
+    /// What the reader may do with the row, where that is not what it may do in the list.
+    pub(crate) permissions: bool,
 }
 
 /// Writes a row: one attribute a field that has a value, in the order of `fields`.
@@ -234,6 +246,12 @@ pub(crate) fn write_row(writer: &mut Writer, row: &Row<'_>, fields: &[&Field], s
         attribute.push_str("ows_");
         attribute.push_str(&field.name);
         writer.attribute(&attribute, &text);
+    }
+    if style.permissions {
+        let mask = row.rights_mask();
+        if mask != row.list.rights_mask {
+            writer.attribute("EffectivePermMask", &rights_text(mask));
+        }
     }
     if style.properties != Properties::None {
         for (name, value) in row.meta_info() {

@@ -1,6 +1,6 @@
 //! Lists as clients see them: the `List` element with its fields and the settings of the site. \[MS-LISTSWS 2.2.4.11\]
 
-use engine::{ListCollection, Rights, Site, list_keys};
+use engine::{ListCollection, Site, list_keys};
 use model::{CollectionId, Guid, Time, Value};
 use xml::Writer;
 
@@ -50,7 +50,6 @@ impl List {
             site_folder,
             call.base_url.trim_end_matches('/').to_owned(),
             site.entry().guid,
-            rights_mask(site.rights()),
             site.user_id(),
             site.has_recycle_bin(),
         )
@@ -63,7 +62,6 @@ impl List {
             self.site_folder.clone(),
             self.host_url.clone(),
             self.scope_id,
-            self.rights_mask,
             self.user_id,
             self.recycle_bin,
         )
@@ -74,10 +72,10 @@ impl List {
         site_folder: String,
         host_url: String,
         scope_id: Guid,
-        rights_mask: u64,
         user_id: u32,
         recycle_bin: bool,
     ) -> Self {
+        let rights_mask = collection.access.mask().0;
         let template = Template::by_id(collection.template()).unwrap_or(crate::fields::CUSTOM_LIST);
         let mut fields = template.list_fields();
         for custom in custom_fields(&collection.bag) {
@@ -183,29 +181,37 @@ const PERMISSIONS: &[(&str, u64)] = &[
     ("AddListItems", 0x2),
     ("EditListItems", 0x4),
     ("DeleteListItems", 0x8),
+    ("ApproveItems", 0x10),
     ("OpenItems", 0x20),
     ("ViewVersions", 0x40),
     ("DeleteVersions", 0x80),
+    ("CancelCheckout", 0x100),
     ("ManagePersonalViews", 0x200),
+    ("ManageLists", 0x800),
     ("ViewFormPages", 0x1000),
     ("Open", 0x1_0000),
     ("ViewPages", 0x2_0000),
+    ("AddAndCustomizePages", 0x4_0000),
+    ("ApplyThemeAndBorder", 0x8_0000),
+    ("ApplyStyleSheets", 0x10_0000),
+    ("ViewUsageData", 0x20_0000),
+    ("CreateSSCSite", 0x40_0000),
+    ("ManageSubwebs", 0x80_0000),
+    ("CreateGroups", 0x100_0000),
+    ("ManagePermissions", 0x200_0000),
     ("BrowseDirectories", 0x400_0000),
     ("BrowseUserInfo", 0x800_0000),
+    ("AddDelPrivateWebParts", 0x1000_0000),
+    ("UpdatePersonalWebParts", 0x2000_0000),
+    ("ManageWeb", 0x4000_0000),
     ("UseClientIntegration", 0x10_0000_0000),
     ("UseRemoteAPIs", 0x20_0000_0000),
+    ("ManageAlerts", 0x40_0000_0000),
+    ("CreateAlerts", 0x80_0000_0000),
+    ("EditMyUserInfo", 0x100_0000_0000),
+    ("EnumeratePermissions", 0x4000_0000_0000_0000),
 ];
 const FULL_MASK: u64 = 0x7fff_ffff_ffff_ffff;
-
-/// What a right allows, in bits.
-pub(crate) fn rights_mask(rights: Rights) -> u64 {
-    let all = PERMISSIONS.iter().fold(0, |mask, (_, bit)| mask | bit);
-    match rights {
-        Rights::Full => FULL_MASK,
-        Rights::Contribute => all,
-        Rights::Read => all & !0xe,
-    }
-}
 
 /// What a right allows, in names: `FullMask`, or names with commas between.
 pub(crate) fn rights_text(mask: u64) -> String {
@@ -286,7 +292,8 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute("MajorVersionLimit", "0");
     writer.attribute("MajorWithMinorVersionsLimit", "0");
     writer.attribute("WorkFlowId", "");
-    writer.attribute("HasUniqueScopes", "False");
+    let unique = list.collection.has_own_roles() || list.collection.has_unique_items();
+    writer.attribute("HasUniqueScopes", flag(unique));
     writer.attribute("NoThrottleListOperations", "False");
     writer.attribute("HasRelatedLists", if detail == Detail::Full { "False" } else { "" });
     writer.attribute("AllowDeletion", flag(!list.template.unique));

@@ -16,6 +16,7 @@ mod query;
 mod races;
 mod recycle_bin;
 mod rows;
+mod site_roles;
 mod tokens;
 
 use std::sync::Arc;

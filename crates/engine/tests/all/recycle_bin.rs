@@ -242,7 +242,7 @@ fn more_rows_than_a_commit_takes() {
     let site = World::new(1).site();
     let list = list_of(&site, "Documents");
     let top = put(&site, list, "A", ItemFlags::FOLDER);
-    let most = limits::COMMIT_WRITES_MAX / 5 - 9;
+    let most = limits::COMMIT_WRITES_MAX / 6 - 9;
     for number in 0..most {
         put(&site, list, &format!("A/{number}"), ItemFlags::default());
     }

@@ -112,7 +112,7 @@ pub(super) fn fs_obj_type(row: &Row<'_>) -> Option<Value> {
 }
 
 pub(super) fn perm_mask(row: &Row<'_>) -> Option<Value> {
-    Some(Value::Text(format!("{:#x}", row.list.rights_mask)))
+    Some(Value::Text(format!("{:#x}", row.rights_mask())))
 }
 
 pub(super) fn scope_id(row: &Row<'_>) -> Option<Value> {

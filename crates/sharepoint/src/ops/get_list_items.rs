@@ -62,6 +62,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             declare_namespace: false,
             recurrence_v3: options.recurrence_v3,
             attachments: options.attachments,
+            permissions: options.permissions,
         };
         let out = request.out;
         out.start("GetListItemsResult");

@@ -79,6 +79,7 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
             recurrence_v3: true,
             properties: if truth(batch.attribute("Properties")) { Properties::All } else { Properties::None },
             expand_user: false,
+            permissions: false,
             attachments: AttachmentStyle::Flag,
         };
         request.out.start("UpdateListItemsResult");

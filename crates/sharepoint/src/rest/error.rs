@@ -112,6 +112,11 @@ impl RestError {
         Self::new(StatusCode::NOT_FOUND, -2_146_232_832, SHAREPOINT, "User cannot be found.")
     }
 
+    /// There is no such group.
+    pub(crate) fn no_group() -> Self {
+        Self::new(StatusCode::NOT_FOUND, -2_146_232_832, SHAREPOINT, "Group cannot be found.")
+    }
+
     /// The type has no such property.
     pub(crate) fn no_property(name: &str, of: &str) -> Self {
         Self::new(

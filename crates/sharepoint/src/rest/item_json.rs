@@ -12,6 +12,7 @@ use super::{
     entity::{Entity, Value, number},
     error::RestError,
     options::Shape,
+    web,
 };
 use crate::{
     fields::{Field, FieldType},
@@ -198,6 +199,8 @@ pub(crate) fn entity(
             add(name, value(&row, field));
         }
     }
+    entity.on_demand("EffectiveBasePermissions", web::permissions(row.rights_mask()));
+    entity.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(row.has_own_roles())));
     if shape.expands("AttachmentFiles") {
         let all = row.attachments().iter().map(|own| attachments::entity(list, row.number(), own)).collect();
         entity.expand("AttachmentFiles", Value::Entities(all));

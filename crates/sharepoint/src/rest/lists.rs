@@ -105,7 +105,7 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("FileSavePostProcessingEnabled", false);
     entity.plain("ForceCheckout", false);
     entity.plain("HasExternalDataSource", false);
-    entity.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(false)));
+    entity.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(list.collection.has_own_roles())));
     entity.plain("Id", list.guid().to_string());
     entity.plain("ImageUrl", format!("/_layouts/15/images/{}", list.template.image));
     entity.plain("IrmEnabled", false);

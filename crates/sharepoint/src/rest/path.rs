@@ -63,7 +63,12 @@ pub(crate) struct Step {
     pub(crate) name: String,
     /// Which one, where it says.
     pub(crate) key: Option<Key>,
+    /// All arguments in order, with their names in lower case where they have one.
+    pub(crate) arguments: Vec<(String, Literal)>,
 }
+
+/// What stands in parentheses.
+type Arguments = Vec<(String, Literal)>;
 
 impl Literal {
     /// The text of a literal as a name or id.
@@ -141,6 +146,11 @@ const FOLDS: &[(&str, &str, &str, By)] = &[
     ("web", "getuserbyid", "siteusers", By::Id),
     ("web", "ensureuser", "ensureuser", By::Name),
     ("recyclebin", "getbyid", "recyclebin", By::Id),
+    ("roleassignments", "getbyprincipalid", "roleassignments", By::Id),
+    ("roledefinitions", "getbyid", "roledefinitions", By::Id),
+    ("roledefinitions", "getbyname", "roledefinitions", By::Name),
+    ("sitegroups", "getbyid", "sitegroups", By::Id),
+    ("sitegroups", "getbyname", "sitegroups", By::Name),
 ];
 
 /// Reads the path of a request, without its query, as it came. `alias` gives the values of `@name` arguments.
@@ -158,8 +168,8 @@ pub(crate) fn parse(raw: &str, alias: &dyn Fn(&str) -> Option<String>) -> Result
         if segment.is_empty() {
             continue;
         }
-        let (name, argument) = read_segment(segment, alias)?;
-        push(&mut steps, name.to_ascii_lowercase(), argument);
+        let (name, arguments) = read_segment(segment, alias)?;
+        push(&mut steps, name.to_ascii_lowercase(), arguments);
         if steps.len() > STEPS_MAX {
             return Err(RestError::bad_query("The path has too many steps."));
         }
@@ -176,17 +186,18 @@ pub(crate) fn parse(raw: &str, alias: &dyn Fn(&str) -> Option<String>) -> Result
         }
     }
     if steps.first().is_some_and(|first| !matches!(first.name.as_str(), "web" | "site" | "contextinfo")) {
-        steps.insert(0, Step { name: "web".to_owned(), key: None });
+        steps.insert(0, Step { name: "web".to_owned(), key: None, arguments: Vec::new() });
         let rest: Vec<Step> = steps.drain(1..).collect();
         for step in rest {
-            let argument = step.key.map(|key| key.value);
-            push(&mut steps, step.name, argument);
+            let own = step.key.map(|key| vec![(String::new(), key.value)]).unwrap_or_default();
+            push(&mut steps, step.name, if step.arguments.is_empty() { own } else { step.arguments });
         }
     }
     Ok(steps)
 }
 
-fn push(steps: &mut Vec<Step>, name: String, argument: Option<Literal>) {
+fn push(steps: &mut Vec<Step>, name: String, arguments: Arguments) {
+    let argument = arguments.first().map(|(_, value)| value.clone());
     if let (Some(value), Some(parent)) = (argument.clone(), steps.last_mut())
         && let Some((_, _, target, by)) =
             FOLDS.iter().find(|(above, call, _, _)| *above == parent.name && *call == name)
@@ -195,43 +206,48 @@ fn push(steps: &mut Vec<Step>, name: String, argument: Option<Literal>) {
         if *target == parent.name && parent.key.is_none() {
             parent.key = key;
         } else {
-            steps.push(Step { name: (*target).to_owned(), key });
+            steps.push(Step { name: (*target).to_owned(), key, arguments });
         }
         return;
     }
-    steps.push(Step { name, key: argument.map(|value| Key { by: By::Id, value }) });
+    steps.push(Step { name, key: argument.map(|value| Key { by: By::Id, value }), arguments });
 }
 
-/// A segment as its name and first argument.
+/// A segment as its name and arguments.
 fn read_segment<'s>(
     segment: &'s str,
     alias: &dyn Fn(&str) -> Option<String>,
-) -> Result<(&'s str, Option<Literal>), RestError> {
-    let Some((name, rest)) = segment.split_once('(') else { return Ok((segment, None)) };
+) -> Result<(&'s str, Arguments), RestError> {
+    let Some((name, rest)) = segment.split_once('(') else { return Ok((segment, Vec::new())) };
     let bad = || RestError::bad_query(format!("The expression \"{segment}\" is not valid."));
     let inside = rest.strip_suffix(')').ok_or_else(bad)?.trim();
     if inside.is_empty() {
-        return Ok((name.trim(), None));
+        return Ok((name.trim(), Vec::new()));
     }
-    let mut arguments = split(inside, ',');
-    if arguments.len() > ARGUMENTS_MAX {
+    let given = split(inside, ',');
+    if given.len() > ARGUMENTS_MAX {
         return Err(bad());
     }
-    let first = if arguments.is_empty() { inside } else { arguments.swap_remove(0) };
-    // `DecodedUrl='…'` and `query=@q` name their parameter.
-    let value = match first.split_once('=') {
-        Some((label, value)) if label.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()) => value.trim(),
-        Some(_) | None => first.trim(),
-    };
-    let literal = match value.strip_prefix('@') {
-        Some(name) => match alias(name) {
-            Some(text) => Literal::parse(&text),
-            // Parameters that are given in the body.
-            None => return Ok((name_of(segment), None)),
-        },
-        None => Literal::parse(value),
-    };
-    Ok((name.trim(), Some(literal.ok_or_else(bad)?)))
+    let mut arguments = Vec::with_capacity(given.len());
+    for argument in given {
+        // `DecodedUrl='…'` and `query=@q` name their parameter.
+        let (label, value) = match argument.split_once('=') {
+            Some((label, value)) if label.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                (label.trim().to_ascii_lowercase(), value.trim())
+            }
+            Some(_) | None => (String::new(), argument.trim()),
+        };
+        let literal = match value.strip_prefix('@') {
+            Some(name) => match alias(name) {
+                Some(text) => Literal::parse(&text),
+                // Parameters that are given in the body.
+                None => return Ok((name_of(segment), Vec::new())),
+            },
+            None => Literal::parse(value),
+        };
+        arguments.push((label, literal.ok_or_else(bad)?));
+    }
+    Ok((name.trim(), arguments))
 }
 
 fn name_of(segment: &str) -> &str {

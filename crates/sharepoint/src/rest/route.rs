@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, attachments, context_info, error::RestError, form_values, items, list_changes, list_fields, lists, path::Step,
-    recycle_bin, reply::Reply, since_token, users, views, web,
+    Ask, attachments, context_info, error::RestError, form_values, groups, items, list_changes, list_fields, lists,
+    path::Step, recycle_bin, reply::Reply, role_assignments, since_token, users, views, web,
 };
 
 /// What a request does.
@@ -58,7 +58,6 @@ static ROUTES: &[Route] = routes! {
     Post "web/recyclebin/restoreall" => recycle_bin::restore_all;
     Post "web/recyclebin/restorebyids" => recycle_bin::restore_named;
     Get "web/regionalsettings/timezone" => web::time_zone;
-    Get "web/sitegroups" => web::groups;
     Get "web/siteusers" => users::all;
     Get "web/siteusers()" => users::one;
     Get "web/webs" => web::webs;
@@ -119,6 +118,44 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/views()/viewfields/removeallviewfields" => views::remove_all_fields;
     Post "web/lists()/views()/viewfields/removeviewfield" => views::remove_field;
     Post "web/lists()/views()/viewfields/removeviewfield()" => views::remove_field;
+    Post "web/breakroleinheritance" => role_assignments::break_inheritance;
+    Post "web/breakroleinheritance()" => role_assignments::break_inheritance;
+    Get "web/getusereffectivepermissions()" => role_assignments::effective;
+    Post "web/resetroleinheritance" => role_assignments::reset_inheritance;
+    Get "web/roleassignments" => role_assignments::all;
+    Get "web/roleassignments()" => role_assignments::one;
+    Delete "web/roleassignments()" => role_assignments::delete;
+    Get "web/roleassignments()/roledefinitionbindings" => role_assignments::bindings;
+    Post "web/roleassignments/addroleassignment()" => role_assignments::add;
+    Post "web/roleassignments/removeroleassignment()" => role_assignments::remove;
+    Post "web/lists()/breakroleinheritance" => role_assignments::break_inheritance;
+    Post "web/lists()/breakroleinheritance()" => role_assignments::break_inheritance;
+    Get "web/lists()/getusereffectivepermissions()" => role_assignments::effective;
+    Post "web/lists()/resetroleinheritance" => role_assignments::reset_inheritance;
+    Get "web/lists()/roleassignments" => role_assignments::all;
+    Get "web/lists()/roleassignments()" => role_assignments::one;
+    Delete "web/lists()/roleassignments()" => role_assignments::delete;
+    Get "web/lists()/roleassignments()/roledefinitionbindings" => role_assignments::bindings;
+    Post "web/lists()/roleassignments/addroleassignment()" => role_assignments::add;
+    Post "web/lists()/roleassignments/removeroleassignment()" => role_assignments::remove;
+    Post "web/lists()/items()/breakroleinheritance" => role_assignments::break_inheritance;
+    Post "web/lists()/items()/breakroleinheritance()" => role_assignments::break_inheritance;
+    Get "web/lists()/items()/getusereffectivepermissions()" => role_assignments::effective;
+    Post "web/lists()/items()/resetroleinheritance" => role_assignments::reset_inheritance;
+    Get "web/lists()/items()/roleassignments" => role_assignments::all;
+    Get "web/lists()/items()/roleassignments()" => role_assignments::one;
+    Delete "web/lists()/items()/roleassignments()" => role_assignments::delete;
+    Get "web/lists()/items()/roleassignments()/roledefinitionbindings" => role_assignments::bindings;
+    Post "web/lists()/items()/roleassignments/addroleassignment()" => role_assignments::add;
+    Post "web/lists()/items()/roleassignments/removeroleassignment()" => role_assignments::remove;
+    Get "web/roledefinitions" => role_assignments::definitions;
+    Get "web/roledefinitions()" => role_assignments::definition;
+    Get "web/sitegroups" => groups::all;
+    Get "web/sitegroups()" => groups::one;
+    Get "web/sitegroups()/users" => groups::users;
+    Post "web/sitegroups()/users" => groups::add;
+    Post "web/sitegroups()/users/removebyid()" => groups::remove;
+    Post "web/sitegroups()/users/removebyloginname()" => groups::remove;
 };
 
 impl Verb {

@@ -3,6 +3,7 @@
 mod batch;
 mod form_values;
 mod recycle_bin;
+mod role_assignments;
 mod since_token;
 
 use bytes::Bytes;

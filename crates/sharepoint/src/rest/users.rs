@@ -51,6 +51,22 @@ impl Ask<'_> {
     }
 }
 
+impl Ask<'_> {
+    /// The id of the account with this login, claim or mail address, which becomes a user where it is none.
+    pub(super) async fn user_number(&self, login: &str) -> Result<u32, RestError> {
+        let users = self.users(&mut self.context.view().await?).await?;
+        match find(&users, login) {
+            Some(user) => Ok(user.number),
+            None => Ok(self.context.site.ensure_account(account_of(login)).await?),
+        }
+    }
+}
+
+/// The account in a login or claim: `i:0#.f|membership|ann@example.org`.
+fn account_of(name: &str) -> &str {
+    name.rsplit(['|', '\\']).next().unwrap_or(name).trim()
+}
+
 /// The user with this id as an entity.
 pub(super) fn entity(users: &[User], number: u32) -> Option<Entity> {
     users.iter().find(|user| user.number == number).map(to_entity)
@@ -94,15 +110,15 @@ pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
     named(ask, "siteusers").await
 }
 
-/// `POST web/ensureuser('login')`: users are there from their first visit on.
+/// `POST web/ensureuser('login')`: any account of the server becomes a user.
 pub(super) async fn ensure(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    if ask.key("ensureuser").is_some() {
-        return named(ask, "ensureuser").await;
-    }
-    let mut view = ask.context.view().await?;
-    let login = ask.body()?.text("logonName")?.unwrap_or_default();
-    let users = ask.users(&mut view).await?;
-    find(&users, &login).map(|user| Reply::Entity(to_entity(user))).ok_or_else(RestError::no_user)
+    let login = match ask.key("ensureuser") {
+        Some(key) => key.value.to_text(),
+        None => ask.body()?.text("logonName")?.unwrap_or_default(),
+    };
+    let number = ask.user_number(&login).await?;
+    let users = ask.users(&mut ask.context.view().await?).await?;
+    entity(&users, number).map(Reply::Entity).ok_or_else(RestError::no_user)
 }
 
 async fn named(ask: &Ask<'_>, step: &str) -> Result<Reply, RestError> {
@@ -118,7 +134,7 @@ async fn named(ask: &Ask<'_>, step: &str) -> Result<Reply, RestError> {
 
 /// The user with this login, claim or mail address.
 fn find<'u>(users: &'u [User], name: &str) -> Option<&'u User> {
-    let account = name.rsplit(['|', '\\']).next().unwrap_or(name).trim();
+    let account = account_of(name);
     let is = |text: &str| !account.is_empty() && text.eq_ignore_ascii_case(account);
     users.iter().find(|user| is(&user.login) || is(&user.mail))
 }

@@ -11,7 +11,6 @@ use super::{
     reply::Reply,
     users,
 };
-use crate::schema::rights_mask;
 
 /// The path of the site below `_api/`.
 const PATH: &str = "Web";
@@ -48,6 +47,8 @@ async fn entity(ask: &Ask<'_>, view: &mut View) -> Result<Entity, RestError> {
         "Folders",
         "Lists",
         "RecycleBin",
+        "RoleAssignments",
+        "RoleDefinitions",
         "RootFolder",
         "SiteGroups",
         "SiteUserInfoList",
@@ -61,8 +62,9 @@ async fn entity(ask: &Ask<'_>, view: &mut View) -> Result<Entity, RestError> {
     web.plain("CustomMasterUrl", "");
     web.plain("Description", "");
     web.plain("DocumentLibraryCalloutOfficeWebAppPreviewersDisabled", false);
-    web.on_demand("EffectiveBasePermissions", permissions(rights_mask(ask.context.site.rights())));
+    web.on_demand("EffectiveBasePermissions", permissions(ask.context.site.mask().0));
     web.plain("EnableMinimalDownload", false);
+    web.on_demand("HasUniqueRoleAssignments", Value::Plain(Json::Bool(true)));
     web.plain("Id", entry.guid.to_string());
     web.plain("Language", 1033);
     web.plain("LastItemModifiedDate", modified.to_string());
@@ -110,11 +112,6 @@ pub(super) async fn site(ask: &Ask<'_>) -> Result<Reply, RestError> {
 /// `GET web/webs`: sites have no sites below them.
 pub(super) async fn webs(_: &Ask<'_>) -> Result<Reply, RestError> {
     Ok(Reply::Entities { set: "SP.ApiData.Webs".to_owned(), entities: Vec::new(), next: None })
-}
-
-/// `GET web/sitegroups`: there are no groups.
-pub(super) async fn groups(_: &Ask<'_>) -> Result<Reply, RestError> {
-    Ok(Reply::Entities { set: "SP.ApiData.Groups".to_owned(), entities: Vec::new(), next: None })
 }
 
 /// `GET web/regionalsettings/timezone` and what else is fixed: everything is in UTC.
