@@ -8,7 +8,8 @@ use store::{
 };
 
 use crate::list_keys::{
-    self, ROW_AUTHOR, ROW_CLIENT_ID, ROW_CREATED, ROW_EDITOR, ROW_MODIFIED, ROW_PATH, ROW_UNIQUE_ID, ROW_VERSION,
+    self, ROW_AUTHOR, ROW_CLIENT_ID, ROW_CREATED, ROW_EDITOR, ROW_MODERATION, ROW_MODIFIED, ROW_PATH, ROW_UNIQUE_ID,
+    ROW_VERSION,
 };
 use crate::recycle_bin::RECYCLED_BYTES_MAX;
 use crate::row_attachment::ROW_ATTACHMENTS;
@@ -26,6 +27,9 @@ pub(crate) enum By {
     /// The system: none of that.
     System,
 }
+
+/// The state of approval of a row that waits.
+const MODERATION_PENDING: i32 = 2;
 
 /// Paths inside a list are in this scope plus the list's id.
 pub(crate) const SCOPE_PATHS: u64 = 1 << 40;
@@ -307,7 +311,7 @@ impl Site {
             let mut view = self.begin_all().await?;
             let row = view.item(id).await?;
             self.check_row(&mut view, (row.collection, id), &row.bag, SiteMask::DELETE_ITEMS).await?;
-            view.collection(to).await?;
+            let moderated = view.list(to).await?.is_moderated();
             let place = Bag::from_iter([(ROW_PATH, Value::text(path))]).to_bytes();
             self.check_row(&mut view, (to, ItemId(0)), &place, SiteMask::ADD_ITEMS).await?;
             let folder = folder_stays(&mut view, to, path).await?;
@@ -333,6 +337,7 @@ impl Site {
             bag.set(ROW_PATH, Value::text(path));
             // There it inherits.
             bag.remove(&OWN_ROLES);
+            bag.put(ROW_MODERATION, moderated.then_some(Value::I32(MODERATION_PENDING)));
             bag.set(ROW_EDITOR, Value::I32(self.user_id() as i32));
             let at = commit.writes.len();
             let encoded = checked_bag(&bag)?;

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use model::{Bag, CollectionId, Guid, ItemFlags, ItemId, RootId, Value, limits};
-use store::{CollectionRow, Commit, Guard, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
+use store::{CollectionRow, Commit, Guard, ItemChange, NameTarget, NewItem, NewItemId, RootKind, StoreError, Write};
 
 use crate::recycle_bin::LIST_RECYCLED;
 use crate::site_rights::{ListAccess, SiteAccess, SiteMask};
@@ -46,6 +46,10 @@ pub mod list_keys {
         LIST_INDEXES = "#Indexes",
         /// Of a list: the last number that an index was given, I32.
         LIST_INDEX_LAST = "#IndexLast",
+        /// Of a list: whether rows wait for approval before everybody sees them, Bool.
+        LIST_MODERATED = "#EnableModeration",
+        /// Of a row: its state of approval, I32: 0 approved, which is usual, 1 rejected, 2 pending, 3 draft, 4 scheduled.
+        ROW_MODERATION = "_ModerationStatus",
         /// Of a row: owshiddenversion, I32, from 1.
         ROW_VERSION = "owshiddenversion",
         /// Of a row: UniqueId, Guid.
@@ -124,6 +128,11 @@ impl ListCollection {
     /// Whether clients see it: it is not in the recycle bin, nor the bin itself.
     fn is_listed(&self) -> bool {
         self.has_guid() && self.bag.get(&LIST_RECYCLED).is_none()
+    }
+
+    /// Whether its rows wait for approval.
+    pub fn is_moderated(&self) -> bool {
+        is_moderated(&self.bag)
     }
 
     /// Whether it is a list, and not the recycle bin.
@@ -384,11 +393,15 @@ impl Site {
             commit.writes.push(Write::UpdateCollection { collection: id, bag: Some(bag.to_bytes()), parent: None });
             let work = list_index::build::work(id, &list.indexes(), &list_index::indexes_of(&bag));
             let rebuilds = !work.is_empty();
+            let moderated = is_moderated(&bag);
             commit.writes.extend(work);
             match self.engine.store().commit(commit).await {
                 Ok(_) => {
                     if rebuilds {
                         self.engine.begin_indexes(self.root()).await;
+                    }
+                    if is_moderated(&list.bag) != moderated {
+                        self.touch_waiting(id).await?;
                     }
                     return self.begin().await?.list(id).await;
                 }
@@ -398,6 +411,25 @@ impl Site {
             }
         }
         Err(EngineError::Contended)
+    }
+
+    /// Gives the rows of a list that are not approved new positions: who may see them has changed.
+    async fn touch_waiting(&self, list: CollectionId) -> Result<(), EngineError> {
+        let waits = |_: &store::ItemRow, bag: &Bag| {
+            bag.get(&list_keys::ROW_MODERATION).and_then(Value::as_i64).is_some_and(|status| status != 0)
+        };
+        let rows = crate::row::rows_where(&mut self.begin_all().await?, list, &waits).await?;
+        for row in rows.iter().map(|(row, _)| row.item) {
+            let mut commit = Commit::new(self.root(), self.engine.now());
+            let touch = ItemChange { item: row, flags: None, bag: None, parts: Vec::new(), content: true };
+            commit.writes.push(Write::UpdateItem(touch));
+            match self.engine.store().commit(commit).await {
+                // It went meanwhile.
+                Ok(_) | Err(StoreError::NoItem(_)) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Deletes a list with its rows, for good.
@@ -543,6 +575,10 @@ impl Site {
         }
         Err(EngineError::Contended)
     }
+}
+
+fn is_moderated(bag: &Bag) -> bool {
+    bag.get(&list_keys::LIST_MODERATED).and_then(Value::as_bool) == Some(true)
 }
 
 fn check_title(title: &str) -> Result<(), EngineError> {

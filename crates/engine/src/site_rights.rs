@@ -13,7 +13,7 @@ use bytes::Bytes;
 use model::{Bag, BagRef, CollectionId, ItemFlags, ItemId, PropertyKey, Value, limits};
 use store::ItemRow;
 
-use crate::list_keys::{ROW_FOLDER, ROW_PATH, TEMPLATE_USERS};
+use crate::list_keys::{ROW_AUTHOR, ROW_FOLDER, ROW_MODERATION, ROW_PATH, TEMPLATE_USERS};
 use crate::{EngineError, ListCollection, Site, View};
 
 /// Of the user list: the assignments of the site, Texts; see [`Assignments`].
@@ -199,6 +199,7 @@ pub(crate) struct SiteAccess {
 
 #[derive(Debug, PartialEq)]
 struct Visitor {
+    user: u32,
     /// The user and the groups it is in.
     principals: Vec<u32>,
     mask: SiteMask,
@@ -219,12 +220,16 @@ impl SiteAccess {
             }
         }
         let mask = site_assignments(users).mask(&principals);
-        Self { visitor: Some(Arc::new(Visitor { principals, mask })) }
+        Self { visitor: Some(Arc::new(Visitor { user, principals, mask })) }
     }
 
     /// What is allowed in the site itself.
     pub(crate) fn mask(&self) -> SiteMask {
         self.visitor.as_ref().map_or(SiteMask::FULL, |visitor| visitor.mask)
+    }
+
+    fn is_user(&self, user: i64) -> bool {
+        self.visitor.as_ref().is_none_or(|visitor| i64::from(visitor.user) == user)
     }
 
     fn of_assignments(&self, value: Option<&Value>) -> Option<SiteMask> {
@@ -247,12 +252,20 @@ pub struct ListAccess {
     folders: Arc<[(String, SiteMask)]>,
     /// Some rows do not inherit.
     unique_items: bool,
+    /// Rows wait for approval.
+    moderated: bool,
 }
 
 impl ListAccess {
     /// Everything.
     pub(crate) fn all() -> Self {
-        Self { site: SiteAccess::ALL, mask: SiteMask::FULL, folders: Arc::new([]), unique_items: false }
+        Self {
+            site: SiteAccess::ALL,
+            mask: SiteMask::FULL,
+            folders: Arc::new([]),
+            unique_items: false,
+            moderated: false,
+        }
     }
 
     /// Whether a row has assignments of its own.
@@ -267,7 +280,8 @@ impl ListAccess {
 
     /// Whether some rows may not be seen. False where that is not known.
     pub fn hides_rows(&self) -> bool {
-        self.site.visitor.is_some() && (self.unique_items || !self.mask.has(SiteMask::VIEW_ITEMS))
+        let waits = self.moderated && !self.mask.has(SiteMask::APPROVE_ITEMS);
+        self.site.visitor.is_some() && (waits || self.unique_items || !self.mask.has(SiteMask::VIEW_ITEMS))
     }
 
     /// Whether the list can be opened: its rows may be seen, or some of them.
@@ -301,9 +315,19 @@ impl ListAccess {
         nearest.map_or(self.mask, |(_, mask)| *mask)
     }
 
+    /// What is not approved is seen by who made it and by those who approve.
+    fn shows_bag(&self, bag: &BagRef<'_>) -> bool {
+        let mask = self.of_row(bag);
+        let number = |key: &PropertyKey| bag.get(key).and_then(|value| value.as_i64());
+        let approved = || number(&ROW_MODERATION).is_none_or(|status| status == 0);
+        let own = || number(&ROW_AUTHOR).is_some_and(|author| self.site.is_user(author));
+        let open = !self.moderated || mask.has(SiteMask::APPROVE_ITEMS) || approved() || own();
+        mask.has(SiteMask::VIEW_ITEMS) && open
+    }
+
     /// Whether a row may be seen. A damaged one is: it fails where it is read.
     pub(crate) fn shows(&self, row: &ItemRow) -> bool {
-        !self.hides_rows() || BagRef::new(&row.bag).map_or(true, |bag| self.of_row(&bag).has(SiteMask::VIEW_ITEMS))
+        !self.hides_rows() || BagRef::new(&row.bag).map_or(true, |bag| self.shows_bag(&bag))
     }
 }
 
@@ -371,7 +395,7 @@ async fn load(view: &mut View, site: SiteAccess, list: &ListCollection) -> Resul
             }
         }
     }
-    Ok(ListAccess { site, mask, folders: folders.into(), unique_items })
+    Ok(ListAccess { site, mask, folders: folders.into(), unique_items, moderated: list.is_moderated() })
 }
 
 /// The name under which a row that does not inherit is kept.
@@ -451,12 +475,15 @@ impl Site {
         if self.access().visitor.is_none() {
             return Ok(());
         }
-        let mask = self.access_in(view, list).await?.of_row(&BagRef::new(bag)?);
-        match mask.has(SiteMask::VIEW_ITEMS) {
+        let (access, bag) = (self.access_in(view, list).await?, BagRef::new(bag)?);
+        let mask = access.of_row(&bag);
+        // What is to be made is nobody's yet, and waits for nothing.
+        let seen = if item == ItemId(0) { mask.has(SiteMask::VIEW_ITEMS) } else { access.shows_bag(&bag) };
+        match seen {
+            false if item != ItemId(0) => Err(EngineError::NoItem(item)),
             _ if mask.has(needed) => Ok(()),
             true => Err(EngineError::AccessDenied),
-            false if item == ItemId(0) => Err(EngineError::AccessDenied),
-            false => Err(EngineError::NoItem(item)),
+            false => Err(EngineError::AccessDenied),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     Body, Call, SharePoint, answer, attachments,
     code::{Code, Failure},
     context::Context,
+    moderation,
     ops::update_list_items::move_row,
     paths,
     rows::{Item, Row},
@@ -184,6 +185,7 @@ pub(crate) async fn store_file(
             draft.bag.set(size_key.clone(), size.clone());
             draft.file = Some(bytes.clone());
             update::count_version(list, &mut draft.bag);
+            moderation::wait(list, &mut draft.bag);
         };
         return Ok(Item::from(context.site.update_row(item.id, version, &change).await?));
     }
@@ -195,6 +197,7 @@ pub(crate) async fn store_file(
     }
     let mut draft = RowDraft { path: Some(inside.to_owned()), file: Some(bytes), ..RowDraft::default() };
     draft.bag.set(size_key, size);
+    moderation::wait(list, &mut draft.bag);
     Ok(Item::from(context.site.create_row(list.id(), draft).await?))
 }
 

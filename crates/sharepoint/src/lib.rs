@@ -14,6 +14,7 @@ mod files;
 mod list_draft;
 mod list_settings;
 mod listing;
+mod moderation;
 mod names;
 mod ops;
 mod paths;

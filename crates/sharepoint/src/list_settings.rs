@@ -56,6 +56,8 @@ macro_rules! settings {
 settings! {
     /// Whether items may be given files. Those that are there stay.
     ENABLE_ATTACHMENTS = "EnableAttachments", "EnableAttachments", Kind::Flag, |template| i32::from(!template.is_library());
+    /// Whether rows wait for approval before everybody sees them: see [`crate::moderation`].
+    ENABLE_MODERATION = "EnableModeration", "EnableModeration", Kind::Flag, |_| 0;
     /// Whether changes of a row count up its version `_UIVersionString`. Earlier versions are counted, not kept.
     ENABLE_VERSIONING = "EnableVersioning", "EnableVersioning", Kind::Flag, |_| 0;
     /// Whether folders may be made. Lists that never said so take folders of clients that know how to make them.

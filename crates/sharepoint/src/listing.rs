@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use engine::{SyncScope, View};
 use model::{ItemId, Predicate, Seq, Time, Value, limits};
 
+use crate::moderation::ModerationView;
 use crate::{
     caml::{Condition, FieldRef, Moment, OrderKey, SortCell, id_bounds, sort_cells},
     code::Failure,
@@ -36,6 +37,8 @@ pub(crate) struct Filter {
     pub(crate) scope: Scope,
     /// Of which instance of a meeting, in a list that has these.
     pub(crate) instance: Option<Instance>,
+    /// Which rows as to their approval.
+    pub(crate) moderation: Option<ModerationView>,
 }
 
 impl Filter {
@@ -55,13 +58,18 @@ impl Filter {
         };
         let scope = options.scope.or(view.and_then(|view| view.scope)).unwrap_or(options.scope_default);
         let instance = list_settings::MULTIPLE_DATA_LIST.is_on(list).then_some(options.instance);
-        Self { condition, folder, scope, instance }
+        let moderation = options.moderation.filter(|_| list_settings::ENABLE_MODERATION.is_on(list));
+        Self { condition, folder, scope, instance, moderation }
     }
 
     /// Whether every row belongs to the answer.
     fn takes_all(&self) -> bool {
         let root = self.folder.as_deref() == Some("");
-        self.condition.is_none() && root && self.scope == Scope::RecursiveAll && self.instance.is_none()
+        self.condition.is_none()
+            && root
+            && self.scope == Scope::RecursiveAll
+            && self.instance.is_none()
+            && self.moderation.is_none()
     }
 
     /// The lowest and the highest number that a row of the answer may have.
@@ -84,7 +92,11 @@ impl Filter {
             let own = row.stored("InstanceID");
             instance.takes(own.as_ref().and_then(Value::as_i64))
         });
-        placed && of_instance && self.condition.as_ref().is_none_or(|condition| condition.holds(row, moment))
+        let as_asked = self.moderation.is_none_or(|view| view.takes(row, moment.user_id));
+        placed
+            && of_instance
+            && as_asked
+            && self.condition.as_ref().is_none_or(|condition| condition.holds(row, moment))
     }
 }
 

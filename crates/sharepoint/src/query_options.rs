@@ -3,7 +3,7 @@
 use model::Time;
 use xml::Node;
 
-use crate::{caml::payload, fields::truth, rows::AttachmentStyle, value};
+use crate::{caml::payload, fields::truth, moderation::ModerationView, rows::AttachmentStyle, value};
 
 /// Ids in `ExtraIds`.
 const EXTRA_IDS_MAX: usize = 1_000;
@@ -123,6 +123,8 @@ pub(crate) struct QueryOptions {
     /// Row numbers that are returned whether they changed or not.
     pub(crate) extra_ids: Vec<u32>,
     pub(crate) calendar_date: Option<Time>,
+    /// Which rows as to their approval, where the client says so.
+    pub(crate) moderation: Option<ModerationView>,
     /// Rows whose permissions are not those of the list say so.
     pub(crate) permissions: bool,
     /// Rows that no query orders stand by folder and name: `OptimizeFor` is `FolderUrls`.
@@ -151,6 +153,7 @@ impl QueryOptions {
                 attachments: if changes { AttachmentStyle::Versions } else { AttachmentStyle::Flag },
                 extra_ids: Vec::new(),
                 calendar_date: None,
+                moderation: None,
                 permissions: changes,
                 folder_order: false,
                 instance: Instance::default(),
@@ -187,6 +190,10 @@ impl QueryOptions {
                 .filter_map(|part| part.trim().parse().ok())
                 .take(EXTRA_IDS_MAX)
                 .collect(),
+            moderation: given
+                .child_local("ViewAttributes")
+                .and_then(|node| node.attribute("ModerationType"))
+                .and_then(ModerationView::parse),
             permissions: flag("IncludePermissions", false),
             calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
             folder_order: text("OptimizeFor").is_some_and(|text| text.eq_ignore_ascii_case("FolderUrls")),

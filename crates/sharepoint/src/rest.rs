@@ -2,6 +2,7 @@
 //!
 //! A resource is one line in `rest/route.rs`. What lists and rows hold, and how they change, is shared with SOAP.
 
+mod approval;
 mod attachments;
 mod batch;
 mod body;

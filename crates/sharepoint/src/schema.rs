@@ -299,7 +299,7 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute("AllowDeletion", flag(!list.template.unique));
     setting(writer, &list_settings::ALLOW_MULTI_RESPONSES);
     setting(writer, &list_settings::ENABLE_ATTACHMENTS);
-    writer.attribute("EnableModeration", "False");
+    setting(writer, &list_settings::ENABLE_MODERATION);
     setting(writer, &list_settings::ENABLE_VERSIONING);
     writer.attribute("HasExternalDataSource", "False");
     setting(writer, &list_settings::HIDDEN);

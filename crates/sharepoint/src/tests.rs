@@ -67,6 +67,13 @@ impl Server {
         Self { adapter: self.adapter.clone(), caller, clock: self.clock.clone() }
     }
 
+    /// The same server, used by another account with this address.
+    pub(crate) async fn as_another(&self, address: &str) -> Self {
+        let account = NewAccount { address: address.into(), display_name: address.into(), password_hash: "x".into() };
+        let caller = self.adapter.engine.directory().add_account(account).await.unwrap().caller;
+        Self { adapter: self.adapter.clone(), caller, clock: self.clock.clone() }
+    }
+
     pub(crate) fn call(&self) -> Call<'_> {
         Call { caller: &self.caller, site_path: "/sites/team", base_url: "http://h:8080" }
     }

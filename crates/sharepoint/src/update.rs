@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     fields::{Field, is_name},
     list_settings,
+    moderation::Moderation,
     names::Names,
     paths,
     rows::{Item, MAJOR_VERSION, META_INFO_PREFIX, Row},
@@ -47,6 +48,8 @@ pub(crate) struct Edit {
     pub(crate) version: Option<i32>,
     /// The row that the client means.
     pub(crate) number: Option<u32>,
+    /// A state of approval, with a comment.
+    pub(crate) moderation: Moderation,
     /// Version, time and editor of the row stay as they are.
     pub(crate) system: bool,
 }
@@ -94,6 +97,8 @@ impl Edit {
                 let value = Some(text).filter(|text| !text.is_empty()).map(Value::text);
                 self.set.push((PropertyKey::field(format!("{META_INFO_PREFIX}{property}")), value));
             }
+            "_ModerationStatus" => self.moderation.read_status(list, text)?,
+            "_ModerationComments" => self.moderation.comment = Some(text.to_owned()),
             name if IGNORED_FIELDS.contains(&name) => {}
             name => {
                 let field = list.field(name).or_else(|| list.field(&encode_name(name)));
@@ -179,6 +184,8 @@ pub(crate) fn draft(
     }
     edit.apply(&mut draft.bag);
     check_required(list, |key| draft.bag.get(key).is_some())?;
+    edit.moderation.check(list, None)?;
+    edit.moderation.apply(list, &mut draft.bag);
     let name = edit.rename.as_ref().map(|(Rename::Leaf(name) | Rename::Stem(name))| name.as_str());
     if edit.folder {
         if list_settings::ENABLE_FOLDER_CREATION.was_turned_off(list) {
@@ -226,10 +233,17 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
     let id = ItemId::in_list(list.id(), number);
+    if edit.moderation.is_asked() {
+        let row = Item::from(context.view().await?.item(id).await?);
+        edit.moderation.check(list, Some(&Row::new(list, &row)?))?;
+    }
     let write = |draft: &mut RowDraft| {
         edit.apply(&mut draft.bag);
         if !edit.system {
             count_version(list, &mut draft.bag);
+        }
+        if !edit.system || edit.moderation.is_asked() {
+            edit.moderation.apply(list, &mut draft.bag);
         }
         if let (Some(path), Some(rename)) = (&draft.path, &edit.rename) {
             let (directory, old) = paths::split(path);

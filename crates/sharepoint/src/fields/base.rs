@@ -29,7 +29,7 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("_UIVersion", "7841bf41-43d0-4434-9f50-a673baef7631", Integer, "UI Version").base().hidden().read_only().with(&[("ColName", "tp_UIVersion")]).computed(computed::ui_version),
     row("_UIVersionString", "dce8262a-3ae9-45aa-aab4-83bd75fb738a", Text, "Version").base().read_only().with(&[("ColName", "tp_UIVersionString")]).computed(computed::ui_version_string),
     row("Attachments", "67df98f4-9dec-48ff-a553-29bece9c5bf4", Attachments, "Attachments").base().with(&[("ColName", "tp_HasAttachment")]).computed(computed::attachments),
-    row("_ModerationStatus", "fdc3b2ed-5bf2-4835-a4bc-b885f3396a61", ModStat, "Approval Status").base().hidden().read_only().with(&[("ColName", "tp_ModerationStatus")]).computed(computed::zero),
+    row("_ModerationStatus", "fdc3b2ed-5bf2-4835-a4bc-b885f3396a61", ModStat, "Approval Status").base().hidden().read_only().with(&[("ColName", "tp_ModerationStatus")]).computed(computed::moderation_status),
     row("Edit", "503f1caa-358e-4918-9094-4a2cdc4bc034", Computed, "Edit").base().read_only().computed(computed::zero_text),
     row("LinkTitleNoMenu", "bc91a437-52e7-49e1-8c4e-4698904b2b6d", Computed, "Title").base().read_only().computed(computed::title),
     row("LinkTitle", "82642ec8-ef9b-478f-acf9-31f7d45fbc31", Computed, "Title").base().read_only().computed(computed::title),

@@ -32,8 +32,9 @@ pub(super) fn none(_: &Row<'_>) -> Option<Value> {
     None
 }
 
-pub(super) fn zero(_: &Row<'_>) -> Option<Value> {
-    Some(Value::I32(0))
+/// Approved where nobody has to.
+pub(super) fn moderation_status(row: &Row<'_>) -> Option<Value> {
+    Some(Value::I32(crate::moderation::status(row)))
 }
 
 pub(super) fn one(_: &Row<'_>) -> Option<Value> {

@@ -100,8 +100,7 @@ pub(super) fn changes(request: Request<'_>) -> Answer<'_> {
         let fields = row_stream::indexes(&list, &listing::row_fields(&list, &view_fields, &shown, true));
         let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
         let moment = Moment { now: asked_at, user_id: context.site.user_id(), calendar_date: None, names: &known };
-        let everything =
-            Filter { condition: None, folder: Some(String::new()), scope: Scope::RecursiveAll, instance: None };
+        let everything = Filter { folder: Some(String::new()), scope: Scope::RecursiveAll, ..Filter::default() };
         let all = listing::large_page(&mut view, &list, &everything, &[], None, None, &moment).await?;
         let chosen = Filter { condition: query.condition, ..everything };
         let changed = listing::large_page(&mut view, &list, &chosen, &[], None, None, &moment).await?;

@@ -10,6 +10,7 @@ use crate::{
     code::{Code, Failure},
     context::Context,
     fields::{Field, truth},
+    moderation,
     names::Names,
     ops::{Answer, Request},
     paths,
@@ -207,7 +208,10 @@ async fn perform(
             let url = plain("MoveNewUrl").unwrap_or_default();
             move_row(context, list, item, url, sent_version).await.map(Some)
         }
-        ("Moderate", Some(_)) => Err(Failure::bad_value("The list does not moderate its content.")),
+        ("Moderate", Some(item)) => match moderation::method(list, &writes, &reading) {
+            Ok(edit) => update::change(context, list, item.id.number(), &edit).await.map(Some),
+            Err(failure) => Err(failure),
+        },
         _ => Err(Failure::bad_value(format!("There is no method {command}."))),
     };
     match done {

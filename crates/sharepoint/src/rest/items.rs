@@ -57,8 +57,12 @@ async fn answer_page(
     let moment =
         Moment { now: ask.context.now(), user_id: ask.context.site.user_id(), calendar_date: None, names: &known };
     let order = query.order;
-    let filter =
-        Filter { condition: query.condition, folder: Some(String::new()), scope: Scope::RecursiveAll, instance: None };
+    let filter = Filter {
+        condition: query.condition,
+        folder: Some(String::new()),
+        scope: Scope::RecursiveAll,
+        ..Filter::default()
+    };
     let after = ask.options.skip_token.as_deref().map(Bookmark::parse).transpose();
     let after = after.map_err(|failure| ask.failed(failure))?;
     let page = listing::page(view, list, &filter, &order, after.as_ref(), Some(top), &moment).await;

@@ -100,7 +100,6 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
         entity.plain(setting.property, setting.json(list));
     }
     entity.plain("EnableMinorVersions", false);
-    entity.plain("EnableModeration", false);
     entity.plain("EntityTypeName", item_json::entity_type_name(list));
     entity.plain("FileSavePostProcessingEnabled", false);
     entity.plain("ForceCheckout", false);

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, attachments, context_info, error::RestError, form_values, groups, items, list_changes, list_fields, lists,
-    path::Step, recycle_bin, reply::Reply, role_assignments, since_token, users, views, web,
+    Ask, approval, attachments, context_info, error::RestError, form_values, groups, items, list_changes, list_fields,
+    lists, path::Step, recycle_bin, reply::Reply, role_assignments, since_token, users, views, web,
 };
 
 /// What a request does.
@@ -99,6 +99,10 @@ static ROUTES: &[Route] = routes! {
     Merge "web/lists()/items()/attachmentfiles()/$value" => attachments::replace;
     Post "web/lists()/items()/attachmentfiles/add()" => attachments::add;
     Post "web/lists()/items()/attachmentfiles/addusingpath()" => attachments::add;
+    Post "web/lists()/items()/file/approve" => approval::approve;
+    Post "web/lists()/items()/file/approve()" => approval::approve;
+    Post "web/lists()/items()/file/deny" => approval::deny;
+    Post "web/lists()/items()/file/deny()" => approval::deny;
     Get "web/lists()/items()/fieldvaluesastext" => items::as_text;
     Post "web/lists()/items()/recycle" => items::recycle;
     Post "web/lists()/items()/validateupdatelistitem" => form_values::change;

@@ -1,5 +1,6 @@
 //! Requests below `_api`, over a store in memory.
 
+mod approval;
 mod batch;
 mod form_values;
 mod recycle_bin;
