@@ -1,5 +1,8 @@
 //! What the server itself says of calendar items. \[MS-OUTSPS 3.2.4.2, 2.2.3\]
 
+pub(crate) mod expand;
+mod rule;
+
 use engine::{EngineError, View};
 use model::{Bag, ItemId, PropertyKey, Random, Time, Value, limits};
 

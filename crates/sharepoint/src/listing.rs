@@ -141,13 +141,14 @@ impl Bookmark {
     }
 
     /// The bookmark of a row in an order.
-    fn of(order: &[OrderKey], cells: &[SortCell], number: u32) -> Self {
+    pub(crate) fn of(order: &[OrderKey], cells: &[SortCell], number: u32) -> Self {
         let keys = order.iter().zip(cells).filter(|(key, _)| key.field.name() != "ID");
         let keys = keys.map(|(key, cell)| (key.field.name().to_owned(), cell_text(cell))).collect();
         Self { number, since: None, keys }
     }
 
-    fn cells(&self, order: &[OrderKey]) -> Option<Vec<SortCell>> {
+    /// The cells of the row, where the bookmark has them.
+    pub(crate) fn cells(&self, order: &[OrderKey]) -> Option<Vec<SortCell>> {
         order
             .iter()
             .map(|key| {

@@ -129,6 +129,8 @@ pub(crate) struct QueryOptions {
     pub(crate) permissions: bool,
     /// Rows that no query orders stand by folder and name: `OptimizeFor` is `FolderUrls`.
     pub(crate) folder_order: bool,
+    /// Series stand as their occurrences, where a window is asked for.
+    pub(crate) expand_recurrence: bool,
     /// Of which instance of a meeting.
     pub(crate) instance: Instance,
 }
@@ -156,6 +158,7 @@ impl QueryOptions {
                 moderation: None,
                 permissions: changes,
                 folder_order: false,
+                expand_recurrence: false,
                 instance: Instance::default(),
             };
         };
@@ -196,6 +199,7 @@ impl QueryOptions {
                 .and_then(ModerationView::parse),
             permissions: flag("IncludePermissions", false),
             calendar_date: text("CalendarDate").and_then(|text| value::time(&text)),
+            expand_recurrence: flag("ExpandRecurrence", false),
             folder_order: text("OptimizeFor").is_some_and(|text| text.eq_ignore_ascii_case("FolderUrls")),
             instance: text("MeetingInstanceID").and_then(|text| Instance::read(&text)).unwrap_or_default(),
         }

@@ -24,6 +24,8 @@ use crate::{
 pub(crate) const META_INFO_PREFIX: &str = "MetaInfo_";
 /// Key of the number before the point of `_UIVersionString`, I32; 1 where there is none.
 pub(crate) const MAJOR_VERSION: PropertyKey = PropertyKey::Field(Cow::Borrowed("#MajorVersion"));
+/// Of an occurrence of a series: what stands for its number, Text.
+pub(crate) const OCCURRENCE: PropertyKey = PropertyKey::Field(Cow::Borrowed("#Occurrence"));
 /// Namespace of `z:row`.
 pub(crate) const ROW_NAMESPACE: &str = "#RowsetSchema";
 
@@ -72,6 +74,11 @@ impl<'a> Row<'a> {
     /// Its number inside the list.
     pub(crate) const fn number(&self) -> u32 {
         self.id.number()
+    }
+
+    /// What stands for the number of an occurrence of a series.
+    pub(crate) fn occurrence(&self) -> Option<&'a str> {
+        self.stored_text(&OCCURRENCE)
     }
 
     /// What is stored under a name.

@@ -8,6 +8,7 @@ mod files;
 mod indexes;
 mod items;
 mod lists;
+mod recurrence;
 
 use std::sync::Arc;
 

@@ -39,6 +39,17 @@ impl Condition {
         }
     }
 
+    /// The window of a `DateRangesOverlap` in the condition, from (inclusive) and to (exclusive).
+    pub(crate) fn window(&self, moment: &Moment<'_>) -> Option<(Time, Time)> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().find_map(|part| part.window(moment)),
+            Self::Overlap { value, .. } => Some(window(value, moment)),
+            Self::Compare { .. } | Self::In { .. } | Self::IsNull(_) | Self::IsNotNull(_) | Self::Membership { .. } => {
+                None
+            }
+        }
+    }
+
     /// [`Self::holds`] for conditions that have no others inside.
     fn holds_alone(&self, row: &Row<'_>, moment: &Moment<'_>) -> bool {
         match self {

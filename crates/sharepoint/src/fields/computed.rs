@@ -5,7 +5,7 @@ use model::Value;
 use crate::rows::Row;
 
 pub(super) fn id(row: &Row<'_>) -> Option<Value> {
-    Some(Value::I32(row.number() as i32))
+    Some(row.occurrence().map_or_else(|| Value::I32(row.number() as i32), Value::text))
 }
 
 pub(super) fn title(row: &Row<'_>) -> Option<Value> {

@@ -3,6 +3,7 @@
 use model::Guid;
 
 use crate::{
+    calendar::{self, expand},
     caml::{self, Condition, Moment, Query, ViewFields},
     changes::declare_rowset,
     code::{Code, Failure},
@@ -54,7 +55,15 @@ pub(super) fn run(request: Request<'_>) -> Answer<'_> {
         let named = view_name.is_some().then_some(&shown);
         let filter = Filter::new(&list, query.condition.clone(), &options, named);
         let order = listing::effective_order(&list, &query.order, options.recurrence_order, options.folder_order);
-        let page = listing::large_page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?;
+        let expanded = if options.expand_recurrence && list.template.id == calendar::TEMPLATE {
+            expand::page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?
+        } else {
+            None
+        };
+        let page = match expanded {
+            Some(page) => page,
+            None => listing::large_page(&mut view, &list, &filter, &order, after.as_ref(), limit, &moment).await?,
+        };
         let style = RowStyle {
             date_in_utc: options.date_in_utc,
             expand_user: options.expand_user,
