@@ -1,4 +1,4 @@
-//! RFC 5322 messages and iCalendar objects to item properties and back, and the files that mail stores keep them in.
+//! RFC 5322 messages and iCalendar objects to item properties and back, contacts to vCards, and the files that mail stores keep them in.
 //!
 //! Pure: the same input gives the same output. This crate must not know a store, the engine, a protocol, a runtime or
 //! the system clock. Bytes that come from outside never make it fail: what cannot be read is left out or kept as text.
@@ -6,6 +6,7 @@
 pub mod address;
 pub mod calendar;
 mod charset;
+mod content_line;
 mod field;
 mod headers;
 pub mod html;
@@ -17,6 +18,7 @@ pub mod rtf;
 pub mod series;
 pub mod text;
 mod transfer;
+pub mod vcard;
 pub mod zone;
 
 /// Runs a parser that is not ours on bytes from outside. `None` where it panicked, so that one odd message cannot take

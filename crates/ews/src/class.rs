@@ -234,11 +234,12 @@ pub(crate) fn of_element(local: &str) -> Option<&'static ItemClass> {
 }
 
 impl ItemClass {
-    /// What the MIME content of its items is. Contacts would be vCards, which are not written yet.
+    /// What the MIME content of its items is.
     pub(crate) fn mime(&self) -> MimeForm {
         match self.element {
             "t:CalendarItem" => MimeForm::Calendar,
-            "t:Contact" | "t:DistributionList" | "t:Task" => MimeForm::None,
+            "t:Contact" => MimeForm::Contact,
+            "t:DistributionList" | "t:Task" => MimeForm::None,
             _ => MimeForm::Message,
         }
     }
@@ -267,6 +268,8 @@ pub(crate) enum MimeForm {
     None,
     /// An iCalendar object.
     Calendar,
+    /// A vCard.
+    Contact,
     /// A message in RFC 5322.
     Message,
 }

@@ -113,6 +113,7 @@ impl<'a> Item<'a> {
             item.mime = match class::of_item(&item.class()).mime() {
                 MimeForm::None => None,
                 MimeForm::Calendar => calendar(&view.content(row.row()).await?),
+                MimeForm::Contact => Some(card(&view.content(row.row()).await?)),
                 MimeForm::Message => match view.mime(id).await? {
                     Some(mime) => Some(mime),
                     None => Some(render(&view.content(row.row()).await?)),
@@ -146,7 +147,8 @@ impl<'a> Item<'a> {
                 Some(content.mime.clone().unwrap_or_else(|| render(&content)))
             }
             MimeForm::Calendar if needs.has(Needs::MIME) => calendar(&content),
-            MimeForm::None | MimeForm::Calendar | MimeForm::Message => None,
+            MimeForm::Contact if needs.has(Needs::MIME) => Some(card(&content)),
+            MimeForm::None | MimeForm::Calendar | MimeForm::Contact | MimeForm::Message => None,
         };
         Self {
             light: BagRef::EMPTY,
@@ -243,6 +245,11 @@ impl<'a> Item<'a> {
 /// The message in RFC 5322, from its properties.
 fn render(content: &ItemContent) -> Bytes {
     content::message::render(content, &RENDER).into()
+}
+
+/// The vCard of a contact.
+fn card(content: &ItemContent) -> Bytes {
+    content::vcard::render(content).into()
 }
 
 /// The iCalendar object of an appointment.

@@ -7,12 +7,10 @@ use model::{Bag, ItemContent, PropertyKey, Time, Value, lids, limits, names, tag
 
 use super::{RECIPIENT_TRACK_STATUS, rule};
 use crate::address::Mailbox;
+use crate::content_line::{escaped, fold};
 use crate::html;
 use crate::message::{self, Render};
 use crate::series::{Occurrence, Series, zone};
-
-/// Octets of a line, RFC 5545 3.1.
-const LINE_BYTES_MAX: usize = 75;
 
 /// The method of the iCalendar object for items of a message class; `None` for what is no appointment and no meeting
 /// message.
@@ -65,16 +63,7 @@ struct Object(String);
 impl Object {
     /// A content line, folded.
     fn line(&mut self, line: &str) {
-        let mut width = 0;
-        for letter in line.chars() {
-            if width + letter.len_utf8() > LINE_BYTES_MAX {
-                self.0.push_str("\r\n ");
-                width = 1;
-            }
-            self.0.push(letter);
-            width += letter.len_utf8();
-        }
-        self.0.push_str("\r\n");
+        fold(line, &mut self.0);
     }
 
     fn text(&mut self, name: &str, text: &str) {
@@ -311,21 +300,6 @@ fn zone_name(zone: &TimeZone) -> Option<String> {
     (!name.is_empty() && !zone.rules.is_empty()).then_some(name)
 }
 
-/// A text value. Characters that no text may hold are dropped.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | ';' | ',' => out.extend(['\\', letter]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push(letter),
-            letter if letter.is_control() => {}
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
 /// `20060802T173000Z`; `None` for years that take more or fewer than four digits.
 fn written(time: Time) -> Option<String> {
     let civil = time.civil();
@@ -349,6 +323,7 @@ fn number(bag: &Bag, key: &PropertyKey) -> Option<i64> {
 mod tests {
     use super::super::apply;
     use super::*;
+    use crate::content_line::LINE_BYTES_MAX;
 
     const CONTEXT: Render<'_> = Render { domain: "example.com" };
 
