@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use engine::{Caller, Engine, NewAccount, Settings};
+use engine::{Caller, Engine, NewAccount};
 use ews::Ews;
 use http_body_util::BodyExt as _;
 use model::{FixedClock, SeededRandom, Time};
@@ -44,13 +44,19 @@ fn block_on<F: Future>(future: F) -> F::Output {
 impl Mailbox {
     /// An empty one.
     pub fn new() -> Self {
+        Self::with_settings(ews::Settings::default())
+    }
+
+    /// An empty one of a service that is set so.
+    pub fn with_settings(settings: ews::Settings) -> Self {
         let clock = Arc::new(FixedClock::new("2024-05-06T07:08:09Z".parse::<Time>().unwrap()));
         let random = Arc::new(SeededRandom::new(7));
-        let engine = block_on(Engine::open(Arc::new(MemoryStore::new(1)), clock, random, Settings::default())).unwrap();
+        let engine =
+            block_on(Engine::open(Arc::new(MemoryStore::new(1)), clock, random, engine::Settings::default())).unwrap();
         let account =
             NewAccount { address: "ann@example.com".into(), display_name: "Ann".into(), password_hash: "x".into() };
         let caller = block_on(engine.directory().add_account(account)).unwrap().caller;
-        Self { ews: Ews::new(engine), caller }
+        Self { ews: Ews { engine, settings }, caller }
     }
 
     /// Sends bytes as the body of a request; answers status and body.
