@@ -7,6 +7,9 @@ use store::{ItemRow, Snapshot, StoreError};
 
 use crate::{EngineError, View, pack};
 
+/// Bytes up to which an attachment is not checked beforehand: it is read at once, whole or not at all.
+const UNCHECKED_BYTES_MAX: u64 = 64 << 10;
+
 /// An item but for what its attachments hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outline {
@@ -75,8 +78,8 @@ impl Extent {
 }
 
 impl View {
-    /// An item but for what its attachments hold. Reads the stored attachments once, in constant memory, where the store
-    /// checks them: damage shows here and not half-way.
+    /// An item but for what its attachments hold. Large ones are read once, in constant memory, where the store checks
+    /// them: damage shows here and not half-way.
     ///
     /// # Errors
     /// When the store fails or the bytes are damaged.
@@ -94,7 +97,9 @@ impl View {
         for (part, bag) in (pack::PART_ATTACHMENT_FIRST..).zip(Bag::decode_list(&bytes)?) {
             let extent = match sizes.iter().find(|info| info.part == part) {
                 Some(info) => {
-                    snapshot.part_range(row.item, part, 0, 1).await?;
+                    if info.size_bytes > UNCHECKED_BYTES_MAX {
+                        snapshot.part_range(row.item, part, 0, 1).await?;
+                    }
                     Some(Extent { item: row.item, part, offset: 0, bytes: info.size_bytes })
                 }
                 None => None,
