@@ -270,6 +270,8 @@ pub(crate) struct Field {
 
 /// The attribute of a field in whose order rows can be read.
 pub(crate) const INDEXED: &str = "Indexed";
+/// Fields whose values follow from the row only where none was written.
+const STORED_AND_COMPUTED: &[&str] = &["Order"];
 /// Attributes that have a place of their own in [`Field`].
 const OWN_ATTRIBUTES: &[&str] =
     &["ID", "Name", "StaticName", "DisplayName", "Type", "SourceID", "Required", "ReadOnly", "Hidden", "FromBaseType"];
@@ -350,7 +352,8 @@ impl Field {
 
     /// Whether clients may set it.
     pub(crate) fn is_settable(&self) -> bool {
-        !self.read_only && self.compute.is_none() && !matches!(self.kind, FieldType::Computed | FieldType::Calculated)
+        let stored = self.compute.is_none() || STORED_AND_COMPUTED.contains(&&*self.name);
+        !self.read_only && stored && !matches!(self.kind, FieldType::Computed | FieldType::Calculated)
     }
 
     /// Whether rows can be read in its order.

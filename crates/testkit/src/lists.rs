@@ -49,6 +49,8 @@ pub struct Outcome {
     pub id: String,
     /// The error code; `0x00000000` is success.
     pub code: String,
+    /// Why it failed, where it did.
+    pub text: Option<String>,
     /// The row, where there is one.
     pub row: Option<Row>,
 }
@@ -302,6 +304,7 @@ pub fn outcomes(answer: &Tree) -> Vec<Outcome> {
     let outcome = |result: Node<'_>| Outcome {
         id: result.attribute("ID").unwrap_or_default().to_owned(),
         code: result.value("ErrorCode").unwrap_or_default(),
+        text: result.value("ErrorText"),
         row: result.find("row").map(row),
     };
     results.children().map(outcome).collect()

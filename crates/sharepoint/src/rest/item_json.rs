@@ -179,6 +179,10 @@ pub(crate) fn entity(
     for field in &list.fields {
         let name = wire_name(field);
         if name == "FileSystemObjectType" {
+            // It stands above; some clients know it by its name in CAML alone.
+            if shape.selects(&field.name) {
+                entity.on_demand(field.name.clone(), value(&row, field));
+            }
             continue;
         }
         let usual = is_usual(field);
