@@ -49,17 +49,22 @@ impl Filter {
         options: &QueryOptions,
         view: Option<&ListView>,
     ) -> Self {
-        let folder = match &options.folder {
+        let scope = options.scope.or(view.and_then(|view| view.scope)).unwrap_or(options.scope_default);
+        let instance = list_settings::MULTIPLE_DATA_LIST.is_on(list).then_some(options.instance);
+        let moderation = options.moderation.filter(|_| list_settings::ENABLE_MODERATION.is_on(list));
+        Self { instance, moderation, ..Self::in_folder(list, condition, options.folder.as_deref(), scope) }
+    }
+
+    /// The filter of a condition in a folder, given by its URL, and below.
+    pub(crate) fn in_folder(list: &List, condition: Option<Condition>, url: Option<&str>, scope: Scope) -> Self {
+        let folder = match url {
             None => Some(String::new()),
             Some(url) => {
                 let inside = paths::inside_site(&list.host_url, &list.site_folder, url);
                 paths::below(&inside, list.collection.folder()).map(str::to_owned)
             }
         };
-        let scope = options.scope.or(view.and_then(|view| view.scope)).unwrap_or(options.scope_default);
-        let instance = list_settings::MULTIPLE_DATA_LIST.is_on(list).then_some(options.instance);
-        let moderation = options.moderation.filter(|_| list_settings::ENABLE_MODERATION.is_on(list));
-        Self { condition, folder, scope, instance, moderation }
+        Self { condition, folder, scope, ..Self::default() }
     }
 
     /// Whether every row belongs to the answer.
@@ -521,6 +526,20 @@ pub(crate) fn row_fields<'l>(
     view: &ListView,
     mandatory: bool,
 ) -> Vec<&'l Field> {
+    let mut fields = asked_fields(list, asked, view, mandatory);
+    fields.extend(CORE_FIELDS.iter().filter_map(|name| list.field(name)));
+    let mut seen = std::collections::BTreeSet::new();
+    fields.retain(|field| seen.insert(&field.name));
+    fields
+}
+
+/// The fields that are asked for, or those of the view; with what belongs to them where that is wanted. One may come twice.
+pub(crate) fn asked_fields<'l>(
+    list: &'l List,
+    asked: &crate::caml::ViewFields,
+    view: &ListView,
+    mandatory: bool,
+) -> Vec<&'l Field> {
     use crate::caml::ViewFields;
     let mut fields: Vec<&Field> = match asked {
         ViewFields::All => list.fields.iter().collect(),
@@ -531,9 +550,6 @@ pub(crate) fn row_fields<'l>(
         fields.extend(list.fields.iter().filter(|field| field.required));
         fields.extend(list.field("Title"));
     }
-    fields.extend(CORE_FIELDS.iter().filter_map(|name| list.field(name)));
-    let mut seen = std::collections::BTreeSet::new();
-    fields.retain(|field| seen.insert(&field.name));
     fields
 }
 

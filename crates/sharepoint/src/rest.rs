@@ -20,11 +20,13 @@ mod lists;
 mod options;
 mod path;
 mod recycle_bin;
+mod render_list_data;
 mod reply;
 mod role_assignments;
 mod route;
 mod since_token;
 mod users;
+mod view_xml;
 mod views;
 mod web;
 

@@ -27,6 +27,7 @@ pub(super) fn entity(list: &List, number: u32, attachment: &RowAttachment) -> En
     let url = Json::from(format!("/{}", attachments::path(list, number, name)));
     let decoded = |text: Json| Value::Complex("SP.ResourcePath", vec![("DecodedUrl", Value::Plain(text))]);
     let mut entity = Entity::new("SP.Attachment", path, format!("{SET}/@Element"));
+    entity.etag = Some(etag(attachment));
     entity.plain("FileName", name.as_str());
     entity.value("FileNameAsPath", decoded(Json::from(name.as_str())));
     entity.value("ServerRelativePath", decoded(url.clone()));
@@ -68,10 +69,10 @@ pub(super) async fn replace(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let found = named(ask, &list, &item)?;
     drop(view);
     let bytes = Bytes::clone(ask.body);
-    let expected = AttachmentExpected::Any;
+    let expected = expected(ask, &found)?;
     let written = attachments::write(&ask.context, &list, item.id.number(), &found.name, bytes, expected).await;
-    written.map_err(|failure| ask.failed(failure))?;
-    Ok(Reply::Changed(None))
+    let written = written.map_err(|failure| ask.failed(failure))?;
+    Ok(Reply::Changed(Some(etag(&written))))
 }
 
 /// `POST items(3)/AttachmentFiles/add(FileName='a.txt')`: the body is the file.
@@ -92,10 +93,26 @@ pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let (list, item) = target(ask, &mut view).await?;
     let found = named(ask, &list, &item)?;
     drop(view);
-    let expected = AttachmentExpected::Any;
+    let expected = expected(ask, &found)?;
     let removed = attachments::remove(&ask.context, &list, item.id.number(), &found.name, expected).await;
     removed.map_err(|failure| ask.failed(failure))?;
     Ok(Reply::Deleted)
+}
+
+/// The tag of one state of an attachment, which GET of its URL gives too.
+fn etag(attachment: &RowAttachment) -> String {
+    format!("\"{}\"", attachments::state(attachment))
+}
+
+/// The state that the client means by `If-Match`.
+fn expected(ask: &Ask<'_>, found: &RowAttachment) -> Result<AttachmentExpected, RestError> {
+    let Some(given) = ask.if_match() else { return Ok(AttachmentExpected::Any) };
+    let current = attachments::state(found);
+    if given.trim_start_matches("W/").trim_matches('"').eq_ignore_ascii_case(&current) {
+        Ok(AttachmentExpected::Version(found.guid, found.version))
+    } else {
+        Err(RestError::stale(given, &etag(found)))
+    }
 }
 
 async fn target(ask: &Ask<'_>, view: &mut View) -> Result<(List, Item), RestError> {

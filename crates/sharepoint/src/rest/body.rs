@@ -49,6 +49,20 @@ impl Body {
         }
     }
 
+    /// A property that is an object, alone.
+    ///
+    /// # Errors
+    /// Status 400 for anything else.
+    pub(crate) fn part(&self, name: &str) -> Result<Option<Self>, RestError> {
+        match self.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Object(inside)) => Self { properties: inside.clone() }.checked().map(Some),
+            Some(Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => {
+                Err(RestError::bad_query(format!("The parameter {name} is not an object.")))
+            }
+        }
+    }
+
     fn checked(self) -> Result<Self, RestError> {
         if self.properties.len() > PROPERTIES_MAX {
             return Err(RestError::bad_query("The body of the request has too many properties."));

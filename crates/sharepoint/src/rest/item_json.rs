@@ -254,8 +254,8 @@ fn value(row: &Row<'_>, field: &Field) -> Value {
     }
 }
 
-/// `http://x/, Description`; a comma in the URL is doubled or has no space behind it.
-fn split_url(text: &str) -> (String, String) {
+/// URL and description of `http://x/, Description`; a comma in the URL is doubled or has no space behind it.
+pub(crate) fn split_url(text: &str) -> (String, String) {
     match text.split_once(", ") {
         Some((url, description)) => (url.replace(",,", ","), description.to_owned()),
         None => (text.to_owned(), text.to_owned()),

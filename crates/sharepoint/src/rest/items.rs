@@ -10,9 +10,10 @@ use super::{
     options::Shape,
     path::Key,
     reply::Reply,
+    view_xml::ViewXml,
 };
 use crate::{
-    caml::{FieldRef, Moment, OrderKey, Query, XML_LIMITS},
+    caml::{Condition, FieldRef, Moment, OrderKey, Query},
     listing::{self, Bookmark, Filter},
     names::Names,
     query_options::Scope,
@@ -33,39 +34,29 @@ const TOP_MAX: usize = 5_000;
 pub(super) async fn page(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
-    let condition = match &ask.options.filter {
-        Some(filter) => {
-            let caml = filter.to_caml(&list)?;
-            Query::parse_inner(&caml).map_err(|failure| ask.failed(failure))?.condition
-        }
-        None => None,
-    };
-    let query = Query { condition, order: order(ask, &list)? };
+    let filter = Filter::in_folder(&list, condition(ask, &list)?, None, Scope::RecursiveAll);
+    let order = order(ask, &list)?;
+    let after = ask.options.skip_token.as_deref().map(Bookmark::parse).transpose();
     let top = ask.options.top.unwrap_or(TOP_DEFAULT).min(TOP_MAX);
-    answer_page(ask, &mut view, &list, query, top).await
+    answer_page(ask, &mut view, &list, &filter, order, after.map_err(|failure| ask.failed(failure))?, top).await
 }
 
 async fn answer_page(
     ask: &Ask<'_>,
     view: &mut View,
     list: &List,
-    query: Query,
+    filter: &Filter,
+    order: Vec<OrderKey>,
+    after: Option<Bookmark>,
     top: usize,
 ) -> Result<Reply, RestError> {
+    let query = Query { condition: filter.condition.clone(), order };
     let query = query.meant_for(list).map_err(|failure| ask.failed(failure))?;
+    let filter = &Filter { condition: query.condition.clone(), ..filter.clone() };
     let known = Names::all(view, list, &query.fields(list)).await?;
     let moment =
         Moment { now: ask.context.now(), user_id: ask.context.site.user_id(), calendar_date: None, names: &known };
-    let order = query.order;
-    let filter = Filter {
-        condition: query.condition,
-        folder: Some(String::new()),
-        scope: Scope::RecursiveAll,
-        ..Filter::default()
-    };
-    let after = ask.options.skip_token.as_deref().map(Bookmark::parse).transpose();
-    let after = after.map_err(|failure| ask.failed(failure))?;
-    let page = listing::page(view, list, &filter, &order, after.as_ref(), Some(top), &moment).await;
+    let page = listing::page(view, list, filter, &query.order, after.as_ref(), Some(top), &moment).await;
     let page = page.map_err(|failure| ask.failed(failure))?;
     let entities = entities(ask, view, list, &page.items, false).await?;
     let path = format!("{}/Items", item_json::list_path(list));
@@ -226,19 +217,39 @@ pub(super) async fn by_caml(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     let body = ask.body()?.without("query")?;
-    let markup = match body.get("ViewXml") {
-        Some(Json::String(text)) => text.clone(),
-        Some(_) | None => String::new(),
+    let failed = |failure| ask.failed(failure);
+    let asked = ViewXml::parse(&body.text("ViewXml")?.unwrap_or_default(), &failed)?;
+    let folder = body.text("FolderServerRelativeUrl")?.filter(|url| !url.trim().is_empty());
+    let position = match body.part("ListItemCollectionPosition")? {
+        Some(position) => position.text("PagingInfo")?,
+        None => None,
     };
-    let document = xml::Document::parse_fragment(&markup, &XML_LIMITS)
-        .map_err(|error| RestError::bad_query(format!("The ViewXml cannot be read: {error}.")))?;
-    let root = document.root();
-    let given = root.child_local("View").unwrap_or(root);
-    let query = match given.child_local("Query") {
-        Some(query) => Query::parse(query).map_err(|failure| ask.failed(failure))?,
-        None => Query::default(),
-    };
-    let limit = given.child_local("RowLimit").map(|node| node.text().into_owned());
-    let limit = listing::row_limit(limit.as_deref()).map_err(|failure| ask.failed(failure))?;
-    answer_page(ask, &mut view, &list, query, limit.or(Some(TOP_MAX)).unwrap_or(TOP_MAX).min(TOP_MAX)).await
+    let after = position.filter(|text| !text.trim().is_empty()).map(|text| Bookmark::parse(&text));
+    let query = asked.query.unwrap_or_default();
+    let filter = Filter::in_folder(&list, query.condition, folder.as_deref(), asked.scope.unwrap_or_default());
+    let top = asked.limit.or(Some(TOP_MAX)).unwrap_or(TOP_MAX).min(TOP_MAX);
+    answer_page(ask, &mut view, &list, &filter, query.order, after.transpose().map_err(failed)?, top).await
+}
+
+/// `GET items/$count`: how many items there are, or satisfy `$filter`.
+pub(super) async fn count(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let list = ask.list(&mut view).await?;
+    let failed = |failure| ask.failed(failure);
+    let query = Query { condition: condition(ask, &list)?, order: Vec::new() };
+    let query = query.meant_for(&list).map_err(failed)?;
+    let filter = Filter::in_folder(&list, query.condition.clone(), None, Scope::RecursiveAll);
+    let known = Names::all(&mut view, &list, &query.fields(&list)).await?;
+    let moment =
+        Moment { now: ask.context.now(), user_id: ask.context.site.user_id(), calendar_date: None, names: &known };
+    let found = listing::large_page(&mut view, &list, &filter, &[], None, None, &moment).await.map_err(failed)?;
+    let count = if found.all { list.collection.row.items } else { (found.items.len() + found.ids.len()) as u64 };
+    Ok(Reply::Raw("text/plain; charset=utf-8", count.to_string().into_bytes()))
+}
+
+/// What `$filter` says.
+fn condition(ask: &Ask<'_>, list: &List) -> Result<Option<Condition>, RestError> {
+    let Some(filter) = &ask.options.filter else { return Ok(None) };
+    let caml = filter.to_caml(list)?;
+    Ok(Query::parse_inner(&caml).map_err(|failure| ask.failed(failure))?.condition)
 }

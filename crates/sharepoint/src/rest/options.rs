@@ -96,6 +96,11 @@ impl Options {
         self.aliases.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     }
 
+    /// A parameter of the query that is no option of OData, by name in any case.
+    pub(crate) fn other(&self, name: &str) -> Option<&str> {
+        self.raw.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// The options of the next page, percent-encoded, with this `$skiptoken`.
     pub(crate) fn next_page(&self, skip_token: &str) -> String {
         let mut query = String::new();

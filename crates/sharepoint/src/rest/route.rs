@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 
 use super::{
     Ask, approval, attachments, context_info, error::RestError, form_values, groups, items, list_changes, list_fields,
-    lists, path::Step, recycle_bin, reply::Reply, role_assignments, since_token, users, views, web,
+    lists, path::Step, recycle_bin, render_list_data, reply::Reply, role_assignments, since_token, users, views, web,
 };
 
 /// What a request does.
@@ -87,6 +87,7 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/getitems" => items::by_caml;
     Post "web/lists()/getlistitemchangessincetoken" => since_token::run;
     Get "web/lists()/items" => items::page;
+    Get "web/lists()/items/$count" => items::count;
     Post "web/lists()/items" => items::create;
     Get "web/lists()/items()" => items::one;
     Get "web/lists()/items()/parentlist" => lists::one;
@@ -107,6 +108,9 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/items()/recycle" => items::recycle;
     Post "web/lists()/items()/validateupdatelistitem" => form_values::change;
     Post "web/lists()/addvalidateupdateitemusingpath" => form_values::create;
+    Post "web/lists()/renderlistdata" => render_list_data::text;
+    Post "web/lists()/renderlistdata()" => render_list_data::text;
+    Post "web/lists()/renderlistdataasstream" => render_list_data::stream;
     Post "web/lists()/recycle" => lists::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
     Get "web/lists()/views" => views::all;
