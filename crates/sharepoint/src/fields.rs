@@ -389,6 +389,16 @@ impl Field {
         self.name == "ID" || single && self.compute.is_none()
     }
 
+    /// Internal names of the fields that its value is made from, as its markup says.
+    pub(crate) fn needs(&self) -> Vec<String> {
+        if !self.children.contains("FieldRefs") {
+            return Vec::new();
+        }
+        let Ok(document) = Document::parse_fragment(&self.children, &Limits::DEFAULT) else { return Vec::new() };
+        let references = document.root().child_local("FieldRefs").into_iter().flat_map(Node::children);
+        references.filter_map(|reference| reference.attribute("Name")).map(str::to_owned).collect()
+    }
+
     /// The value that a new item has where the client gives none: what stands in `Default`.
     pub(crate) fn default_text(&self) -> Option<String> {
         if !self.children.contains("Default") {

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     fields::{CUSTOM_FIELDS_MAX, FIELD_NAME_CHARS_MAX, Field, INDEXED, bag_keys, custom_fields, truth},
     schema::{List, field_xml},
-    views::{self, ListView},
+    views::{self, FieldsEdit, ListView, ViewEdit},
 };
 
 /// A list while it is being changed. Nothing is stored before [`ListDraft::write`].
@@ -41,7 +41,9 @@ enum Step {
         view: Option<Guid>,
     },
     Remove(String),
-    PutView(Box<ListView>),
+    AddView(Box<ListView>),
+    EditView(Guid, Box<ViewEdit>),
+    EditFields(Guid, FieldsEdit),
     DropView(Guid),
 }
 
@@ -78,14 +80,22 @@ impl Lists {
                     self.views_changed |= view.fields.len() != shown;
                 }
             }
-            Step::PutView(view) => {
+            Step::AddView(view) => {
                 if view.default {
                     self.views.iter_mut().for_each(|other| other.default = false);
                 }
-                match self.views.iter_mut().find(|other| other.id == view.id) {
-                    Some(slot) => slot.clone_from(view),
-                    None => self.views.push(view.as_ref().clone()),
+                self.views.push(view.as_ref().clone());
+                self.views_changed = true;
+            }
+            Step::EditView(id, edit) => {
+                if edit.default && self.views.iter().any(|view| view.id == *id) {
+                    self.views.iter_mut().for_each(|other| other.default = false);
                 }
+                self.views.iter_mut().filter(|view| view.id == *id).for_each(|view| view.apply(edit));
+                self.views_changed = true;
+            }
+            Step::EditFields(id, edit) => {
+                self.views.iter_mut().filter(|view| view.id == *id).for_each(|view| view.edit_fields(edit));
                 self.views_changed = true;
             }
             Step::DropView(id) => {
@@ -232,9 +242,24 @@ impl ListDraft {
         Ok(())
     }
 
-    /// Adds a view, or puts one in the place of that with its id. One that is the default view takes that from the other.
-    pub(crate) fn put_view(&mut self, view: ListView) {
-        self.step(Step::PutView(Box::new(view)));
+    /// Adds a view. One that is the default view takes that from the other.
+    pub(crate) fn add_view(&mut self, view: ListView) {
+        self.step(Step::AddView(Box::new(view)));
+    }
+
+    /// Changes a view.
+    ///
+    /// # Errors
+    /// As [`ViewEdit::check`].
+    pub(crate) fn edit_view(&mut self, id: Guid, edit: ViewEdit) -> Result<(), Failure> {
+        edit.check(&self.list)?;
+        self.step(Step::EditView(id, Box::new(edit)));
+        Ok(())
+    }
+
+    /// Changes the fields of a view, which the list must have.
+    pub(crate) fn edit_view_fields(&mut self, id: Guid, edit: FieldsEdit) {
+        self.step(Step::EditFields(id, edit));
     }
 
     /// Removes a view.

@@ -547,6 +547,8 @@ pub(crate) fn asked_fields<'l>(
         ViewFields::Missing => view.fields.iter().filter_map(|name| list.field(name)).collect(),
     };
     if mandatory {
+        let needed: Vec<String> = fields.iter().flat_map(|field| field.needs()).collect();
+        fields.extend(needed.iter().filter_map(|name| list.field(name)));
         fields.extend(list.fields.iter().filter(|field| field.required));
         fields.extend(list.field("Title"));
     }

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) const ROW_LIMIT_DEFAULT: u32 = 100;
 /// Views of one list.
 pub(crate) const VIEWS_MAX: usize = 500;
-/// Bytes of the markup that one view keeps.
+/// Bytes of each markup that one view keeps.
 const MARKUP_BYTES_MAX: usize = 65_536;
 /// Fields of one view.
 const FIELDS_MAX: usize = 500;
@@ -87,6 +87,45 @@ pub(crate) struct ViewEdit {
     pub(crate) hidden: Option<bool>,
     pub(crate) formats: Option<String>,
     pub(crate) aggregations: Option<String>,
+}
+
+/// A change of the fields of a view.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum FieldsEdit {
+    /// Behind the others, where it is not shown yet.
+    Add(String),
+    /// Where it is shown.
+    Remove(String),
+    /// All of them.
+    Clear,
+    /// To this place.
+    Move { name: String, index: usize },
+}
+
+impl ViewEdit {
+    /// Checks it against the list.
+    ///
+    /// # Errors
+    /// [`Failure`] for fields that the list has not, and for what is past the bounds.
+    pub(crate) fn check(&self, list: &List) -> Result<(), Failure> {
+        if let Some(title) = self.title.as_deref().map(str::trim)
+            && (title.is_empty() || title.chars().count() > model::limits::NAME_CHARS_MAX)
+        {
+            return Err(Failure::bad_value("The name of the view is empty or too long."));
+        }
+        if let Some(query) = &self.query {
+            Query::parse_inner(query)?.meant_for(list)?;
+        }
+        let fields = self.fields.as_deref().unwrap_or_default();
+        if let Some(name) = fields.iter().find(|name| list.field(name).is_none()) {
+            return Err(super::list_draft::no_field(name));
+        }
+        let markup = [&self.query, &self.formats, &self.aggregations].into_iter().flatten();
+        if fields.len() > FIELDS_MAX || markup.map(String::len).any(|bytes| bytes > MARKUP_BYTES_MAX) {
+            return Err(Failure::bad_value("The view is too large."));
+        }
+        Ok(())
+    }
 }
 
 impl ListView {
@@ -206,32 +245,17 @@ impl ListView {
         writer.attribute("ImageUrl", "/_layouts/images/generic.png");
     }
 
-    /// Changes it to what a client says.
-    ///
-    /// # Errors
-    /// [`Failure`] for fields that the list has not and for what is past the bounds; the view is of no use then.
-    pub(crate) fn change(&mut self, list: &List, edit: &ViewEdit) -> Result<(), Failure> {
+    /// Changes it to what a client says, which was checked against the list.
+    pub(crate) fn apply(&mut self, edit: &ViewEdit) {
         if let Some(title) = &edit.title {
-            let title = title.trim();
-            if title.is_empty() || title.chars().count() > model::limits::NAME_CHARS_MAX {
-                return Err(Failure::bad_value("The name of the view is empty or too long."));
-            }
-            self.title = title.to_owned().into();
+            self.title = title.trim().to_owned().into();
         }
         if let Some(query) = &edit.query {
-            Query::parse_inner(query)?.meant_for(list)?;
             self.query = query.clone().into();
         }
         if let Some(fields) = &edit.fields {
-            if let Some(name) = fields.iter().find(|name| list.field(name).is_none()) {
-                return Err(super::list_draft::no_field(name));
-            }
             self.fields.clear();
-            for name in fields.iter().filter(|name| !name.is_empty()) {
-                if !self.fields.contains(name) {
-                    self.fields.push(name.clone());
-                }
-            }
+            fields.iter().for_each(|name| self.edit_fields(&FieldsEdit::Add(name.clone())));
         }
         if edit.formats.is_some() || edit.aggregations.is_some() {
             let own = format!("<r>{}</r>", self.extras);
@@ -249,17 +273,28 @@ impl ListView {
         self.scope = edit.scope.unwrap_or(self.scope);
         self.hidden = edit.hidden.unwrap_or(self.hidden);
         self.default |= edit.default;
-        let markup = self.query.len() + self.extras.len();
-        if self.fields.len() > FIELDS_MAX || markup > MARKUP_BYTES_MAX {
-            return Err(Failure::bad_value("The view is too large."));
+    }
+
+    /// Changes its fields.
+    pub(crate) fn edit_fields(&mut self, edit: &FieldsEdit) {
+        match edit {
+            FieldsEdit::Add(name) if !self.fields.contains(name) => self.fields.push(name.clone()),
+            FieldsEdit::Add(_) => {}
+            FieldsEdit::Remove(name) => self.fields.retain(|own| own != name),
+            FieldsEdit::Clear => self.fields.clear(),
+            FieldsEdit::Move { name, index } => {
+                if let Some(at) = self.fields.iter().position(|own| own == name) {
+                    let moved = self.fields.remove(at);
+                    self.fields.insert((*index).min(self.fields.len()), moved);
+                }
+            }
         }
-        Ok(())
     }
 
     /// A new view of a list. Without fields it has those of the default view, and its page is named after it.
     ///
     /// # Errors
-    /// As [`Self::change`]; also past [`VIEWS_MAX`].
+    /// As [`ViewEdit::check`]; also past [`VIEWS_MAX`].
     pub(crate) fn new(list: &List, edit: &ViewEdit, id: Guid) -> Result<Self, Failure> {
         let all = views(list);
         if all.len() >= VIEWS_MAX {
@@ -282,7 +317,8 @@ impl ListView {
             extras: String::new(),
         };
         let edit = ViewEdit { title: Some(title.to_owned()), ..edit.clone() };
-        view.change(list, &edit)?;
+        edit.check(list)?;
+        view.apply(&edit);
         Ok(view)
     }
 }

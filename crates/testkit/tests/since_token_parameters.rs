@@ -220,6 +220,24 @@ fn options_of_values() {
     stage.finish();
 }
 
+/// What a calculated field is made from comes with it, unless no mandatory columns are wanted.
+#[test]
+fn inputs_of_calculated_fields() {
+    let mut stage = tasks("");
+    let request = format!(
+        "<UpdateList xmlns=\"{SERVICE}\"><listName>Tasks</listName><newFields><Fields><Method ID='1'>\
+         <Field Type='Calculated' Name='Sum' DisplayName='Sum' ResultType='Text'><Formula>=Status</Formula>\
+         <FieldRefs><FieldRef Name='Status'/></FieldRefs></Field></Method></Fields></newFields></UpdateList>"
+    );
+    assert!(stage.lists.call("UpdateList", &request).fault().is_none());
+    stage.run("Tasks", cases! {
+        "with mandatory columns": [viewFields = "<ViewFields><FieldRef Name='Sum'/></ViewFields>"] => ["2.Status" = "Completed", "2.Title" = "beta 2"];
+        "without": [viewFields = "<ViewFields><FieldRef Name='Sum'/></ViewFields>", queryOptions = "<QueryOptions><IncludeMandatoryColumns>FALSE</IncludeMandatoryColumns></QueryOptions>"]
+            => ["2.Status" = "-", "2.Title" = "-"];
+    });
+    stage.finish();
+}
+
 #[test]
 fn attributes_of_the_answer() {
     let mut stage = tasks("");
@@ -465,7 +483,10 @@ fn series_of_a_calendar() {
             query = "<Query><OrderBy><FieldRef Name='ID' Ascending='FALSE'/></OrderBy></Query>"] => ["rows" = "5 4 1 3 2"];
         "to a token as well": [viewFields = "<ViewFields><FieldRef Name='RecurrenceData'/></ViewFields>", changeToken = "{start}", queryOptions = "<QueryOptions><RecurrenceOrderBy>TRUE</RecurrenceOrderBy></QueryOptions>"] => ["rows" = "5 4 1 3 2"];
         "not asked for": [viewFields = "<ViewFields><FieldRef Name='RecurrenceData'/></ViewFields>", queryOptions = "<QueryOptions><RecurrenceOrderBy>FALSE</RecurrenceOrderBy></QueryOptions>"] => ["rows" = "1 2 3 4 5"];
-        "asked for without the field": [queryOptions = "<QueryOptions><RecurrenceOrderBy>TRUE</RecurrenceOrderBy></QueryOptions>"] => ["rows" = "1 2 3 4 5"];
+        "asked for with the field of that type, which brings what it is made of": [viewFields = "<ViewFields><FieldRef Name='fRecurrence'/></ViewFields>",
+            queryOptions = "<QueryOptions><RecurrenceOrderBy>TRUE</RecurrenceOrderBy></QueryOptions>"] => ["rows" = "5 4 1 3 2", "5.UID" = "*"];
+        "asked for without a field of it": [viewFields = "<ViewFields><FieldRef Name='Title'/></ViewFields>",
+            queryOptions = "<QueryOptions><RecurrenceOrderBy>TRUE</RecurrenceOrderBy></QueryOptions>"] => ["rows" = "1 2 3 4 5"];
         "no options: the order, and patterns as they are": [viewFields = "<ViewFields><FieldRef Name='RecurrenceData'/></ViewFields>"] => ["rows" = "5 4 1 3 2", "1.RecurrenceData" = "{weekly}", "5.RecurrenceData" = "{weekdays}"];
         "newer patterns as they are": [viewFields = "<ViewFields><FieldRef Name='RecurrenceData'/></ViewFields>", queryOptions = "<QueryOptions><RecurrencePatternXMLVersion>v3</RecurrencePatternXMLVersion></QueryOptions>"]
             => ["1.RecurrenceData" = "{weekly}", "5.RecurrenceData" = "{weekdays}"];

@@ -2,6 +2,7 @@
 //!
 //! Views belong to their list and everybody; personal views are not kept.
 
+use model::Guid;
 use xml::Node;
 
 use super::get_list::named;
@@ -59,7 +60,9 @@ pub(super) fn add(request: Request<'_>) -> Answer<'_> {
         };
         edit.default = truth(request.text("makeViewDefault").as_deref());
         let made = ListView::new(&list, &edit, context.adapter.engine.random().guid())?;
-        write(request, ListDraft::new(list), made, "AddViewResult").await
+        let (id, mut draft) = (made.id, ListDraft::new(list));
+        draft.add_view(made);
+        write(request, draft, id, "AddViewResult").await
     })
 }
 
@@ -70,7 +73,7 @@ pub(super) fn update(request: Request<'_>) -> Answer<'_> {
         let mut view = request.view().await?;
         let list = context.list(&mut view, &request.text("listName").unwrap_or_default()).await?;
         drop(view);
-        let mut changed = named(&list, request.text("viewName").as_deref())?;
+        let id = named(&list, request.text("viewName").as_deref())?.id;
         let mut edit = read(&request)?;
         if let Some(properties) = payload(request.parameter("viewProperties"), "View") {
             edit.title = properties.attribute("DisplayName").map(str::to_owned);
@@ -78,8 +81,9 @@ pub(super) fn update(request: Request<'_>) -> Answer<'_> {
             edit.scope = properties.attribute("Scope").map(scope).transpose()?;
             edit.hidden = properties.attribute("Hidden").map(|text| truth(Some(text)));
         }
-        changed.change(&list, &edit)?;
-        write(request, ListDraft::new(list), changed, "UpdateViewResult").await
+        let mut draft = ListDraft::new(list);
+        draft.edit_view(id, edit)?;
+        write(request, draft, id, "UpdateViewResult").await
     })
 }
 
@@ -99,15 +103,13 @@ pub(super) fn delete(request: Request<'_>) -> Answer<'_> {
     })
 }
 
-/// Stores a view and writes it as it is then.
+/// Stores what was changed and writes the view as it is then.
 async fn write<T>(
     request: Request<'_>,
-    mut draft: ListDraft,
-    view: ListView,
+    draft: ListDraft,
+    id: Guid,
     result: &'static str,
 ) -> Result<Option<T>, Failure> {
-    let id = view.id;
-    draft.put_view(view);
     let list = draft.write(request.context, &|_| {}).await?;
     let stored = named(&list, Some(&id.to_string()))?;
     request.out.start(result);

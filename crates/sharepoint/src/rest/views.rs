@@ -18,7 +18,7 @@ use crate::{
     list_draft::ListDraft,
     query_options::Scope,
     schema::List,
-    views::{self, ListView, ViewEdit},
+    views::{self, FieldsEdit, ListView, ViewEdit},
 };
 
 /// Properties that a client may write.
@@ -128,16 +128,20 @@ pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     };
     let id = ask.context.adapter.engine.random().guid();
     let made = ListView::new(&list, &edit, id).map_err(|failure| ask.failed(failure))?;
-    let (list, stored) = store(ask, list, made).await?;
+    let mut draft = ListDraft::new(list);
+    draft.add_view(made);
+    let list = draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
+    let stored = views::views(&list).into_iter().find(|view| view.id == id).ok_or_else(RestError::no_view)?;
     Ok(Reply::Created(entity(&list, &stored)))
 }
 
 /// `MERGE lists(guid'…')/views(guid'…')`.
 pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    let (list, mut view) = target(ask).await?;
+    let (list, view) = target(ask).await?;
     let edit = read(&ask.body()?, false)?;
-    view.change(&list, &edit).map_err(|failure| ask.failed(failure))?;
-    store(ask, list, view).await?;
+    let mut draft = ListDraft::new(list);
+    draft.edit_view(view.id, edit).map_err(|failure| ask.failed(failure))?;
+    draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
     Ok(Reply::Changed(None))
 }
 
@@ -152,46 +156,30 @@ pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
 
 /// `POST …/viewfields/addviewfield('Title')`. A field that is shown already stays where it is.
 pub(super) async fn add_field(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    edit_fields(ask, &|list, fields| {
-        let name = field_name(ask, list, "addviewfield")?;
-        if !fields.contains(&name) {
-            fields.push(name);
-        }
-        Ok(())
-    })
-    .await
+    edit_fields(ask, &|list, _| field_name(ask, list, "addviewfield").map(FieldsEdit::Add)).await
 }
 
 /// `POST …/viewfields/removeviewfield('Title')`.
 pub(super) async fn remove_field(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    edit_fields(ask, &|list, fields| {
-        let name = field_name(ask, list, "removeviewfield")?;
-        fields.retain(|own| *own != name);
-        Ok(())
-    })
-    .await
+    edit_fields(ask, &|list, _| field_name(ask, list, "removeviewfield").map(FieldsEdit::Remove)).await
 }
 
 /// `POST …/viewfields/removeallviewfields`.
 pub(super) async fn remove_all_fields(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    edit_fields(ask, &|_, fields| {
-        fields.clear();
-        Ok(())
-    })
-    .await
+    edit_fields(ask, &|_, _| Ok(FieldsEdit::Clear)).await
 }
 
 /// `POST …/viewfields/moveviewfieldto`, `{"field":"Title","index":0}`.
 pub(super) async fn move_field(ask: &Ask<'_>) -> Result<Reply, RestError> {
-    edit_fields(ask, &|list, fields| {
+    edit_fields(ask, &|list, view| {
         let name = field_name(ask, list, "moveviewfieldto")?;
+        if !view.fields.contains(&name) {
+            return Err(RestError::no_field(&name));
+        }
         let index = ask.body()?.number("index")?;
-        let index = index.and_then(|index| usize::try_from(index).ok()).filter(|index| *index < fields.len());
+        let index = index.and_then(|index| usize::try_from(index).ok()).filter(|index| *index < view.fields.len());
         let index = index.ok_or_else(|| RestError::bad_value("The index lies outside the fields of the view."))?;
-        let at = fields.iter().position(|own| *own == name);
-        let moved = fields.remove(at.ok_or_else(|| RestError::no_field(&name))?);
-        fields.insert(index, moved);
-        Ok(())
+        Ok(FieldsEdit::Move { name, index })
     })
     .await
 }
@@ -215,25 +203,15 @@ fn field_name(ask: &Ask<'_>, list: &List, step: &str) -> Result<String, RestErro
     Ok(field.name.clone().into_owned())
 }
 
-type FieldsEdit<'e> = dyn Fn(&List, &mut Vec<String>) -> Result<(), RestError> + Sync + 'e;
+type ReadEdit<'e> = dyn Fn(&List, &ListView) -> Result<FieldsEdit, RestError> + Sync + 'e;
 
-async fn edit_fields(ask: &Ask<'_>, edit: &FieldsEdit<'_>) -> Result<Reply, RestError> {
-    let (list, mut view) = target(ask).await?;
-    let mut fields = view.fields.clone();
-    edit(&list, &mut fields)?;
-    let change = ViewEdit { fields: Some(fields), ..ViewEdit::default() };
-    view.change(&list, &change).map_err(|failure| ask.failed(failure))?;
-    store(ask, list, view).await?;
-    Ok(Reply::Changed(None))
-}
-
-async fn store(ask: &Ask<'_>, list: List, view: ListView) -> Result<(List, ListView), RestError> {
-    let id = view.id;
+async fn edit_fields(ask: &Ask<'_>, read: &ReadEdit<'_>) -> Result<Reply, RestError> {
+    let (list, view) = target(ask).await?;
+    let edit = read(&list, &view)?;
     let mut draft = ListDraft::new(list);
-    draft.put_view(view);
-    let list = draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
-    let stored = views::views(&list).into_iter().find(|view| view.id == id).ok_or_else(RestError::no_view)?;
-    Ok((list, stored))
+    draft.edit_view_fields(view.id, edit);
+    draft.write(&ask.context, &|_| {}).await.map_err(|failure| ask.failed(failure))?;
+    Ok(Reply::Changed(None))
 }
 
 /// What a body says of a view.
