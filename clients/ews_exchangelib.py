@@ -1,9 +1,9 @@
-"""exchangelib: hierarchy, 1,000 messages in pages, read flags, deletes, export and upload."""
+"""exchangelib: hierarchy, 1,000 messages in pages, read flags, deletes, export and upload, attachments."""
 
 import base64
 import random
 
-from exchangelib import BASIC, DELEGATE, Account, Configuration, Credentials, FileAttachment, HTMLBody, Mailbox, Message
+from exchangelib import BASIC, DELEGATE, Account, Configuration, Credentials, FileAttachment, HTMLBody, ItemAttachment, Mailbox, Message
 from exchangelib.folders import Messages
 
 import raw
@@ -150,6 +150,43 @@ answer = raw.ews(
 )
 exports = [base64.b64decode(one.text) for one in answer.iter(f"{M}Data")]
 check("the second client exports both", len(exports) == 2 and min(map(len, exports)) > 10_000, [len(e) for e in exports])
+
+# Attachments of an item that stands.
+content = bytes(range(256)) * 40
+holder = Message(account=account, folder=account.drafts, subject="Holder", body="x")
+holder.save()
+inner = Message(account=account, folder=account.drafts, subject="Inner ✓", body="inside")
+one, two = FileAttachment(name="one.bin", content=content), FileAttachment(name="zwei & drei.txt", content=b"second")
+holder.attach([one, two, ItemAttachment(name="Inner", item=inner)])
+read = account.drafts.get(id=holder.id)
+by_name = {a.name: a for a in read.attachments}
+check("three attachments", sorted(by_name) == ["Inner", "one.bin", "zwei & drei.txt"], by_name)
+check("with their bytes", (by_name["one.bin"].content, by_name["zwei & drei.txt"].content) == (content, b"second"))
+with by_name["one.bin"].fp as stream:
+    check("read as a stream", stream.read() == content)
+check("and the item inside", by_name["Inner"].item.subject == "Inner ✓", by_name["Inner"])
+check("the answer named the version", holder.changekey == read.changekey and read.has_attachments)
+
+
+def attached():
+    """Names and contents by raw SOAP."""
+    answer = raw.ews(
+        "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+        '<t:FieldURI FieldURI="item:Attachments"/></t:AdditionalProperties></m:ItemShape><m:ItemIds>'
+        f'<t:ItemId Id="{holder.id}"/></m:ItemIds></m:GetItem>'
+    )
+    ids = "".join(f'<t:AttachmentId Id="{one.get("Id")}"/>' for one in answer.iter(f"{T}AttachmentId"))
+    answer = raw.ews(f"<m:GetAttachment><m:AttachmentIds>{ids}</m:AttachmentIds></m:GetAttachment>")
+    return {one.findtext(f"{T}Name"): base64.b64decode(one.findtext(f"{T}Content")) for one in answer.iter(f"{T}FileAttachment")}
+
+
+check("the second client reads both files", attached() == {"one.bin": content, "zwei & drei.txt": b"second"})
+read.detach(by_name["one.bin"])
+left = sorted(a.name for a in account.drafts.get(id=holder.id).attachments)
+check("a removed one is gone", left == ["Inner", "zwei & drei.txt"], left)
+check("for the second client too", attached() == {"zwei & drei.txt": b"second"})
+again = FileAttachment(attachment_id=by_name["zwei & drei.txt"].attachment_id, parent_item=read)
+check("the others keep their ids", again.content == b"second")
 
 # Errors one by one.
 results = list(account.fetch(ids=[(copy_id, None), ("AAMk=", None)]))

@@ -1,4 +1,4 @@
-// ews-javascript-api: hierarchy and items in pages, made, changed, found and deleted; read back by raw SOAP.
+// ews-javascript-api: hierarchy and items in pages, made, changed, found, given attachments and deleted; read back by raw SOAP.
 
 import {
   ChangeType, ConflictResolutionMode, DeleteMode, EmailMessage, EmailMessageSchema, ExchangeService, ExchangeVersion,
@@ -125,6 +125,36 @@ state = await items(folder.Id, state.state);
 check("then nothing", state.changes.length === 0, state.changes);
 const gone = await EmailMessage.Bind(service, made[2].Id).then(() => "", (error) => String(error));
 check("a deleted item is an error", gone.length > 0, gone);
+
+// Attachments, of an item that stands: those of a new one the library sends twice, with the item and after it.
+const bytes = Buffer.from(Array.from({ length: 10_000 }, (_, index) => index % 256)).toString("base64");
+const holder = new EmailMessage(service);
+holder.Subject = "Holder";
+await holder.Save(folder.Id);
+holder.Attachments.AddFileAttachment("one.bin", bytes);
+await holder.Update(ConflictResolutionMode.AlwaysOverwrite);
+const attachments = new PropertySet(BasePropertySet.IdOnly, ItemSchema.Attachments, ItemSchema.HasAttachments);
+let held = await EmailMessage.Bind(service, holder.Id, attachments);
+const names = () => held.Attachments.Items.map((one) => one.Name);
+check("an attachment is added", same(names(), ["one.bin"]) && held.HasAttachments, names());
+held.Attachments.AddFileAttachment("zwei drei.txt", Buffer.from("second").toString("base64"));
+await held.Update(ConflictResolutionMode.AlwaysOverwrite);
+held = await EmailMessage.Bind(service, holder.Id, attachments);
+check("and one added later", same(names(), ["one.bin", "zwei drei.txt"]), names());
+await held.Attachments.Items[0].Load();
+check("its bytes", held.Attachments.Items[0].Base64Content === bytes, held.Attachments.Items[0].Base64Content?.length);
+const contents = async () => {
+  const ids = held.Attachments.Items.map((one) => `<t:AttachmentId Id="${one.Id}"/>`).join("");
+  const text = await raw.ews(`<m:GetAttachment><m:AttachmentIds>${ids}</m:AttachmentIds></m:GetAttachment>`);
+  return [...text.matchAll(/<t:Content>([^<]*)</g)].map((one) => Buffer.from(one[1], "base64").toString("latin1"));
+};
+const wholes = [Buffer.from(bytes, "base64").toString("latin1"), "second"];
+check("the second client reads both", same(await contents(), wholes));
+held.Attachments.RemoveAt(0);
+await held.Update(ConflictResolutionMode.AlwaysOverwrite);
+held = await EmailMessage.Bind(service, holder.Id, attachments);
+check("one is removed", same(names(), ["zwei drei.txt"]), names());
+check("the second client reads the other", same(await contents(), wholes.slice(1)));
 
 await folder.Delete(DeleteMode.HardDelete);
 delta = await hierarchy(delta.state);

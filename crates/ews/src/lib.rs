@@ -7,6 +7,7 @@
 //! - A request that is wrong as a whole is a `Fault`; what is wrong with one item of several is a `Failure`.
 
 mod answer;
+mod attachments;
 mod class;
 mod code;
 mod context;

@@ -28,8 +28,9 @@ pub(crate) struct NewItem {
     attachments: Vec<NewAttachment>,
 }
 
+/// An attachment as a request describes it.
 #[derive(Clone, Debug)]
-struct NewAttachment {
+pub(crate) struct NewAttachment {
     bag: Bag,
     content: NewContent,
 }
@@ -107,35 +108,13 @@ impl NewItem {
 
     fn read_attachments(&mut self, node: Node<'_>, depth: usize) -> Result<Result<(), Failure>, Fault> {
         for child in node.children() {
-            if self.attachments.len() == limits::ATTACHMENTS_MAX || depth == 0 {
+            if self.attachments.len() == limits::ATTACHMENTS_MAX {
                 return Ok(Err(ResponseCode::ErrorMessageSizeExceeded.into()));
             }
-            let mut bag = Bag::new();
-            let content = match child.local() {
-                "FileAttachment" => {
-                    let text = child.child_local("Content").map(|content| content.text()).unwrap_or_default();
-                    let Ok(bytes) = STANDARD.decode(without_space(&text)) else {
-                        return Ok(Err(Failure::text(ResponseCode::ErrorInvalidRequest, "The content is not base64.")));
-                    };
-                    bag.set(tags::ATTACH_SIZE, Value::I32(i32::try_from(bytes.len()).unwrap_or(i32::MAX)));
-                    bag.set(tags::ATTACH_METHOD, Value::I32(1));
-                    NewContent::File(bytes.into())
-                }
-                "ItemAttachment" => {
-                    let inner = child.children().find(|inner| class::of_element(inner.local()).is_some());
-                    let Some(inner) = inner else {
-                        return Err(Fault::schema(child, "ItemAttachment", "it has incomplete content."));
-                    };
-                    bag.set(tags::ATTACH_METHOD, Value::I32(5));
-                    match Self::read_within(inner, depth - 1)? {
-                        Ok(item) => NewContent::Item(Box::new(item)),
-                        Err(failure) => return Ok(Err(failure)),
-                    }
-                }
-                _ => return Ok(Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "item:Attachments"))),
-            };
-            read_attachment_head(child, &mut bag);
-            self.attachments.push(NewAttachment { bag, content });
+            match NewAttachment::read_within(child, depth)? {
+                Ok(attachment) => self.attachments.push(attachment),
+                Err(failure) => return Ok(Err(failure)),
+            }
         }
         Ok(Ok(()))
     }
@@ -198,18 +177,7 @@ impl NewItem {
             set_display_lists(&mut item.bag, &item.recipients);
         }
         let mut content = ItemContent { bag: item.bag, recipients: item.recipients, attachments, mime };
-        content.attachments.extend(self.attachments.iter().map(|attachment| {
-            let held = match &attachment.content {
-                NewContent::File(bytes) => AttachmentContent::File(bytes.clone()),
-                NewContent::Item(inner) => AttachmentContent::Item(Box::new(inner.build(engine, owner, false).0)),
-            };
-            let mut bag = attachment.bag.clone();
-            if let (AttachmentContent::Item(inner), None) = (&held, bag.get(&tags::DISPLAY_NAME)) {
-                bag.set(tags::DISPLAY_NAME, Value::text(inner.bag.text(&tags::SUBJECT).unwrap_or_default()));
-            }
-            bag.set(tags::LAST_MODIFICATION_TIME, Value::Time(now.whole_second()));
-            Attachment { bag, content: held }
-        }));
+        content.attachments.extend(self.attachments.iter().map(|attachment| attachment.build(engine, owner)));
         (content, item.flags)
     }
 
@@ -233,6 +201,59 @@ impl NewItem {
             content.bag.set(tags::MESSAGE_CLASS, Value::text(self.class.new_class));
         }
         content
+    }
+}
+
+impl NewAttachment {
+    /// Reads a `FileAttachment` or `ItemAttachment`. The outer error is a fault, the inner one of this attachment.
+    pub(crate) fn read(node: Node<'_>) -> Result<Result<Self, Failure>, Fault> {
+        Self::read_within(node, limits::EMBED_DEPTH_MAX)
+    }
+
+    fn read_within(node: Node<'_>, depth: usize) -> Result<Result<Self, Failure>, Fault> {
+        if depth == 0 {
+            return Ok(Err(ResponseCode::ErrorMessageSizeExceeded.into()));
+        }
+        let mut bag = Bag::new();
+        let content = match node.local() {
+            "FileAttachment" => {
+                let text = node.child_local("Content").map(|content| content.text()).unwrap_or_default();
+                let Ok(bytes) = STANDARD.decode(without_space(&text)) else {
+                    return Ok(Err(Failure::text(ResponseCode::ErrorInvalidRequest, "The content is not base64.")));
+                };
+                bag.set(tags::ATTACH_SIZE, Value::I32(i32::try_from(bytes.len()).unwrap_or(i32::MAX)));
+                bag.set(tags::ATTACH_METHOD, Value::I32(1));
+                NewContent::File(bytes.into())
+            }
+            "ItemAttachment" => {
+                let inner = node.children().find(|inner| class::of_element(inner.local()).is_some());
+                let Some(inner) = inner else {
+                    return Err(Fault::schema(node, "ItemAttachment", "it has incomplete content."));
+                };
+                bag.set(tags::ATTACH_METHOD, Value::I32(5));
+                match NewItem::read_within(inner, depth - 1)? {
+                    Ok(item) => NewContent::Item(Box::new(item)),
+                    Err(failure) => return Ok(Err(failure)),
+                }
+            }
+            _ => return Ok(Err(Failure::field(ResponseCode::ErrorInvalidPropertySet, "item:Attachments"))),
+        };
+        read_attachment_head(node, &mut bag);
+        Ok(Ok(Self { bag, content }))
+    }
+
+    /// The attachment to be stored.
+    pub(crate) fn build(&self, engine: &Engine, owner: &Caller) -> Attachment {
+        let held = match &self.content {
+            NewContent::File(bytes) => AttachmentContent::File(bytes.clone()),
+            NewContent::Item(inner) => AttachmentContent::Item(Box::new(inner.build(engine, owner, false).0)),
+        };
+        let mut bag = self.bag.clone();
+        if let (AttachmentContent::Item(inner), None) = (&held, bag.get(&tags::DISPLAY_NAME)) {
+            bag.set(tags::DISPLAY_NAME, Value::text(inner.bag.text(&tags::SUBJECT).unwrap_or_default()));
+        }
+        bag.set(tags::LAST_MODIFICATION_TIME, Value::Time(engine.clock().now().whole_second()));
+        Attachment { bag, content: held }
     }
 }
 

@@ -182,3 +182,11 @@ pub(crate) fn set_display_lists(bag: &mut Bag, recipients: &[Bag]) {
         bag.set(key, Value::text(names));
     }
 }
+
+/// Sets or clears bits of `PidTagMessageFlags` where there are any at all.
+pub(crate) fn set_message_flag(bag: &mut Bag, mask: i32, on: bool) {
+    if let Some(Value::I32(bits)) = bag.get(&tags::MESSAGE_FLAGS) {
+        let bits = if on { bits | mask } else { bits & !mask };
+        bag.set(tags::MESSAGE_FLAGS, Value::I32(bits));
+    }
+}

@@ -3,6 +3,7 @@
 use model::{Bag, Value, tags};
 use xml::Writer;
 
+use crate::attachments::{self, Root};
 use crate::id;
 use crate::item::{Item, Place, Rendering};
 
@@ -22,21 +23,29 @@ pub(crate) fn write(out: &mut Writer, element: &'static str, item: &Item<'_>, _:
         return;
     }
     out.scope(element, |out| {
-        for (number, bag) in (0_u32..).zip(&item.attachments) {
+        for (place, bag) in item.attachments.iter().enumerate() {
             let name = if is_item(bag) { "t:ItemAttachment" } else { "t:FileAttachment" };
             let mut path = item.path.clone();
-            path.push(number);
+            path.push(attachments::number(place, bag));
             out.scope(name, |out| write_head(out, item.place, &path, bag));
         }
     });
 }
 
+/// Writes an id of an attachment, with the item that it changed.
+pub(crate) fn write_id(out: &mut Writer, id: &str, root: Option<&Root>) {
+    out.start("t:AttachmentId");
+    out.attribute("Id", id);
+    if let Some(root) = root {
+        root.write(out);
+    }
+    out.end();
+}
+
 /// Writes what file and item attachments share, up to `IsInline`.
 pub(crate) fn write_head(out: &mut Writer, place: Place, path: &[u32], bag: &Bag) {
     let Place { mailbox, folder, item, .. } = place;
-    out.start("t:AttachmentId");
-    out.attribute("Id", &id::attachment_id(mailbox, folder, item, path));
-    out.end();
+    write_id(out, &id::attachment_id(mailbox, folder, item, path), None);
     let name = [&tags::ATTACH_LONG_FILENAME, &tags::ATTACH_FILENAME, &tags::DISPLAY_NAME]
         .into_iter()
         .find_map(|key| bag.text(key))

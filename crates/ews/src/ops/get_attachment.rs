@@ -3,13 +3,14 @@
 use bytes::BytesMut;
 use engine::{AttachmentOutline, Extent, Held, ItemView, Outline, View};
 use mapi::entry_id::EntryId;
-use model::{Attachment, AttachmentContent, Bag, CollectionId, Guid, ItemContent, ItemId, tags};
+use model::{Attachment, AttachmentContent, Bag, Guid, ItemContent, ItemId, tags};
 use xml::Node;
 
 use super::Operation;
+use crate::attachments::{self, AttachmentRef};
 use crate::context::Views;
 use crate::fields::attachment;
-use crate::id::{self, MailboxId};
+use crate::id;
 use crate::item::{Item, Place};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
@@ -17,15 +18,6 @@ use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, reques
 pub(super) struct GetAttachment {
     shape: ItemShape,
     ids: Vec<Result<AttachmentRef, Failure>>,
-}
-
-/// The id of an attachment in a request.
-struct AttachmentRef {
-    mailbox: MailboxId,
-    folder: CollectionId,
-    item: ItemId,
-    /// Numbers of attachments inside one another, outermost first; at least one.
-    path: Vec<u32>,
 }
 
 /// The item that was read last: attachments of one item are mostly asked for together.
@@ -47,7 +39,7 @@ impl Operation for GetAttachment {
     fn decode(body: Node<'_>) -> Result<Self, Fault> {
         let shape = ItemShape::read_attachment(body.child_local("AttachmentShape"))?;
         let ids = request::batch(request::required(body, "AttachmentIds")?)?;
-        Ok(Self { shape, ids: ids.into_iter().map(read).collect::<Result<_, _>>()? })
+        Ok(Self { shape, ids: ids.into_iter().map(AttachmentRef::read).collect::<Result<_, _>>()? })
     }
 
     async fn run(self, context: &Context<'_>, answer: &mut Answer) -> Result<(), Fault> {
@@ -66,20 +58,6 @@ impl Operation for GetAttachment {
         }
         Ok(())
     }
-}
-
-/// Reads one id. The outer error is a fault, the inner one of the id.
-fn read(node: Node<'_>) -> Result<Result<AttachmentRef, Failure>, Fault> {
-    if node.local() != "AttachmentId" {
-        return Err(Fault::schema(node, node.local(), "This element is not expected here."));
-    }
-    let text = request::attribute(node, "Id")?;
-    Ok(id::parse(text).and_then(|parsed| match parsed.entry {
-        EntryId::Message { folder, item, .. } if !parsed.attachment.is_empty() => {
-            Ok(AttachmentRef { mailbox: parsed.mailbox, folder, item, path: parsed.attachment })
-        }
-        EntryId::Message { .. } | EntryId::Folder { .. } => Err(ResponseCode::ErrorInvalidAttachmentId.into()),
-    }))
 }
 
 /// The outer error is one after which the answer cannot be completed.
@@ -179,10 +157,13 @@ async fn find(
     let place = Place { folder: id.folder, ..*place };
     let missing = || Failure::new(ResponseCode::ErrorInvalidAttachmentId);
     let mut inner = None;
+    let mut places = Vec::with_capacity(id.path.len());
     let mut numbers = id.path.iter().peekable();
     while let Some(number) = numbers.next() {
-        let at = usize::try_from(*number).map_err(|_| missing())?;
         let outline = inner.as_ref().unwrap_or(outline);
+        let bags = outline.attachments.iter().map(|attachment| &attachment.bag);
+        let at = attachments::place(bags, *number).ok_or_else(missing)?;
+        places.push(at as u32);
         let AttachmentOutline { bag, held } = outline.attachments.get(at).ok_or_else(missing)?;
         match (held, numbers.peek()) {
             (Held::Item(extent), Some(_)) => inner = Some(view.outline_inside(*extent).await?),
@@ -191,7 +172,7 @@ async fn find(
             (Held::File(extent), None) => return Ok((place, Found::File { bag: bag.clone(), extent: *extent })),
             (Held::Item(_), None) => {
                 let bag = bag.clone();
-                let inner = whole_inside(view, id.item, &id.path).await?.ok_or_else(missing)?;
+                let inner = whole_inside(view, id.item, &places).await?.ok_or_else(missing)?;
                 return Ok((place, Found::Item { bag, inner }));
             }
         }
@@ -199,7 +180,7 @@ async fn find(
     Err(missing())
 }
 
-/// The embedded item at the end of a path of numbers, with all that it holds.
+/// The embedded item at the end of a path of places, with all that it holds.
 async fn whole_inside(view: &mut View, item: ItemId, path: &[u32]) -> Result<Option<Box<ItemContent>>, Failure> {
     let Some((first, inner)) = path.split_first() else { return Ok(None) };
     let row = view.item(item).await?;

@@ -11,7 +11,7 @@ use xml::Node;
 use super::Operation;
 use crate::id::{self, ChangeKey, FolderRef, ItemRef};
 use crate::item::ASSOCIATED;
-use crate::{Answer, Context, Failure, Fault, ResponseCode, Version, class, folder, patch, request};
+use crate::{Answer, Context, Failure, Fault, ResponseCode, Version, attachments, class, folder, patch, request};
 
 pub(super) struct UploadItems {
     items: Vec<Upload>,
@@ -29,8 +29,7 @@ struct Upload {
     payload: Vec<u8>,
 }
 
-/// Bits of `PidTagMessageFlags` that are known from elsewhere.
-const FLAG_HAS_ATTACHMENTS: i32 = 0x10;
+/// A bit of `PidTagMessageFlags` that is known from elsewhere.
 const FLAG_ASSOCIATED: i32 = 0x40;
 
 /// Whether an existing item is replaced, and whether a new one may be made.
@@ -199,7 +198,7 @@ fn keep(decoded: &Decoded, mut stored: ItemContent, content: &mut ItemContent) {
     }
     if !decoded.replaces_attachments && decoded.content.attachments.is_empty() {
         content.attachments = stored.attachments;
-        set_attachment_marks(content);
+        attachments::set_marks(content);
     }
 }
 
@@ -227,9 +226,9 @@ fn complete(content: &mut ItemContent, associated: bool) {
     if bag.get(&tags::BODY).is_some() {
         patch::set_preview(bag);
     }
-    set_message_flag(bag, FLAG_ASSOCIATED, associated);
+    patch::set_message_flag(bag, FLAG_ASSOCIATED, associated);
     patch::set_display_lists(&mut content.bag, &content.recipients);
-    set_attachment_marks(content);
+    attachments::set_marks(content);
     for attachment in &mut content.attachments {
         if let AttachmentContent::Item(item) = &mut attachment.content {
             complete(item, false);
@@ -253,21 +252,6 @@ fn complete_subject(bag: &mut Bag) {
         .find_map(|key| bag.text(key).filter(|topic| !topic.is_empty()));
     let id = topic.map(|topic| Value::binary(conversation::conversation_id(topic).to_vec()));
     bag.put(tags::CONVERSATION_ID, id);
-}
-
-fn set_attachment_marks(content: &mut ItemContent) {
-    let hidden = |bag: &Bag| bag.get(&tags::ATTACHMENT_HIDDEN).and_then(Value::as_bool) == Some(true);
-    let shown = content.attachments.iter().any(|attachment| !hidden(&attachment.bag));
-    content.bag.set(tags::HAS_ATTACHMENTS, Value::Bool(shown));
-    set_message_flag(&mut content.bag, FLAG_HAS_ATTACHMENTS, shown);
-}
-
-/// Sets or clears a bit where there are bits at all.
-fn set_message_flag(bag: &mut Bag, mask: i32, on: bool) {
-    if let Some(Value::I32(bits)) = bag.get(&tags::MESSAGE_FLAGS) {
-        let bits = if on { bits | mask } else { bits & !mask };
-        bag.set(tags::MESSAGE_FLAGS, Value::I32(bits));
-    }
 }
 
 #[cfg(test)]
