@@ -2,7 +2,6 @@
 
 use bytes::BytesMut;
 use engine::{AttachmentOutline, Extent, Held, ItemView, Outline, View};
-use mapi::entry_id::EntryId;
 use model::{Attachment, AttachmentContent, Bag, Guid, ItemContent, ItemId, tags};
 use xml::Node;
 
@@ -10,7 +9,6 @@ use super::Operation;
 use crate::attachments::{self, AttachmentRef};
 use crate::context::Views;
 use crate::fields::attachment;
-use crate::id;
 use crate::item::{Item, Place};
 use crate::shape::{ItemShape, ItemWriter, Purpose};
 use crate::{Answer, Context, Failure, Fault, ResponseCode, class, folder, request};
@@ -200,9 +198,11 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use bytes::Bytes;
+    use mapi::entry_id::EntryId;
     use model::{ItemFlags, Value};
 
     use super::*;
+    use crate::id;
     use crate::testing::{Answered, World};
 
     fn file(name: &str, bytes: &'static [u8]) -> Attachment {
