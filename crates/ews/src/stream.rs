@@ -81,7 +81,8 @@ impl http_body::Body for Running {
                 Poll::Ready(Some(Ok(Frame::data(rest.into()))))
             }
             // The head is out: cutting the connection is all that says that this is not the whole answer.
-            Poll::Ready(Err(_)) => {
+            Poll::Ready(Err(fault)) => {
+                tracing::error!("an answer broke off: {fault:?}");
                 self.performance = None;
                 Poll::Ready(Some(Err(io::Error::other("the answer broke off"))))
             }
