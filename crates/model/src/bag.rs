@@ -3,6 +3,8 @@
 //! Stored form: a version byte (1), then the entries in key order. An entry is the key (kind byte and its fields), the
 //! type as u16, the payload length as u32, the payload. All numbers are little-endian. Text is UTF-8.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 
 use crate::{Guid, KeyRef, PropertyKey, Time, Value, ValueRef};
@@ -27,6 +29,8 @@ pub struct BagError;
 const VERSION: u8 = 1;
 /// Bytes of an entry under a tag before its payload: kind of key, tag, type, length.
 const TAG_HEAD_BYTES: usize = 9;
+/// The kind of key of a list field.
+const FIELD_KEY: u8 = 3;
 
 impl Bag {
     /// An empty bag.
@@ -177,7 +181,11 @@ impl<'a> BagRef<'a> {
 
     /// The value under `key`; `None` also where the stored bytes are damaged.
     pub fn get(&self, key: &PropertyKey) -> Option<ValueRef<'a>> {
-        let PropertyKey::Tag(tag) = key else { return self.get_named(key.as_ref()) };
+        let tag = match key {
+            PropertyKey::Tag(tag) => tag,
+            PropertyKey::Field(name) => return self.get_field(name.as_bytes()),
+            PropertyKey::Lid(..) | PropertyKey::Name(..) => return self.get_named(key.as_ref()),
+        };
         // Tags stand first, and nearly all that is asked for is one: their entries are of one form, `0 tag type length`.
         let mut rest = self.entries;
         while let Some(([0, t0, t1, k0, k1, l0, l1, l2, l3], behind)) = rest.split_first_chunk::<TAG_HEAD_BYTES>() {
@@ -187,6 +195,29 @@ impl<'a> BagRef<'a> {
                 return if have == *tag { decode_value(u16::from_le_bytes([*k0, *k1]), payload) } else { None };
             }
             rest = next;
+        }
+        None
+    }
+
+    /// The value of a list field, whose names are compared as bytes.
+    fn get_field(&self, name: &[u8]) -> Option<ValueRef<'a>> {
+        let mut reader = Reader(self.entries);
+        while let Some((kind, behind)) = reader.0.split_first() {
+            if *kind != FIELD_KEY {
+                reader.key()?;
+                reader.u16()?;
+                reader.counted()?;
+                continue;
+            }
+            reader.0 = behind;
+            let have = reader.counted()?;
+            let kind = reader.u16()?;
+            let payload = reader.counted()?;
+            match have.cmp(name) {
+                Ordering::Less => {}
+                Ordering::Equal => return decode_value(kind, payload),
+                Ordering::Greater => return None,
+            }
         }
         None
     }
@@ -252,7 +283,7 @@ fn encode_key(key: &PropertyKey, out: &mut Vec<u8>) {
             counted(name.as_bytes(), out);
         }
         PropertyKey::Field(name) => {
-            out.push(3);
+            out.push(FIELD_KEY);
             counted(name.as_bytes(), out);
         }
     }
@@ -366,7 +397,7 @@ impl<'a> Reader<'a> {
             [0] => KeyRef::Tag(self.u16()?),
             [1] => KeyRef::Lid(self.guid()?, self.u32()?),
             [2] => KeyRef::Name(self.guid()?, std::str::from_utf8(self.counted()?).ok()?),
-            [3] => KeyRef::Field(std::str::from_utf8(self.counted()?).ok()?),
+            [FIELD_KEY] => KeyRef::Field(std::str::from_utf8(self.counted()?).ok()?),
             _ => return None,
         })
     }
