@@ -11,8 +11,9 @@ use crate::{OpenError, Synchronous};
 
 /// How long a statement waits for the write lock of another process.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a database page.
-const PAGE_BYTES: u32 = 8_192;
+/// Bytes of a database page. A commit of one item changes a page in each of a dozen trees and logs them whole, so small pages
+/// make it cheaper. A store keeps the size that it was made with.
+const PAGE_BYTES: u32 = 4_096;
 /// Bytes to which the log file is cut when it starts again.
 const LOG_BYTES_KEPT: u32 = 64 << 20;
 /// KiB of pages that a connection keeps. The system keeps more of them; these spare the calls for what is hot: the upper

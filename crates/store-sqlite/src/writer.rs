@@ -31,9 +31,9 @@ const QUEUE_JOBS_MAX: usize = 4_096;
 /// Commits in one transaction.
 const GROUP_JOBS_MAX: usize = 512;
 /// Pages by which the log grows before they are copied to the database file, after the answers.
-const CHECKPOINT_PAGES: i32 = 1_024;
+const CHECKPOINT_PAGES: i32 = 2_048;
 /// Pages of the log past which the writer waits for readers, so that it can start the log again.
-const LOG_PAGES_MAX: i32 = 32_768;
+const LOG_PAGES_MAX: i32 = 65_536;
 /// How long it waits for them.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(1);
 /// Files removed per transaction.

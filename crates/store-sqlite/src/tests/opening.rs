@@ -171,7 +171,7 @@ fn a_damaged_page_is_corrupt() {
     let page = shard.query_row(find, [], |row| row.get::<_, u32>(0)).unwrap() as usize;
     drop(shard);
     let mut bytes = fs::read(&path).unwrap();
-    bytes[page * 8_192..(page + 1) * 8_192].fill(0xa5);
+    bytes[page * 4_096..(page + 1) * 4_096].fill(0xa5);
     fs::write(&path, bytes).unwrap();
     let store = open(&directory, 2);
     assert!(matches!(block_on(store.snapshot(ROOT)).err(), Some(StoreError::Corrupt(_))));
