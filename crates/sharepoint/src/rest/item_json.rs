@@ -145,21 +145,64 @@ fn wants_inside(field: &Field, shape: &Shape) -> bool {
     is_lookup(field.kind) && shape.expands(&field.name)
 }
 
-/// A row as an entity, with what the shape asks for; `complete` with all that it could ask for.
+/// What of a list's rows a shape asks for: worked out once for all rows of an answer.
+pub(crate) struct Columns<'l> {
+    list: &'l List,
+    shape: &'l Shape,
+    kind: String,
+    set: String,
+    /// The path of the list, without a row.
+    path: String,
+    columns: Vec<Column<'l>>,
+}
+
+/// A field that is shown.
+struct Column<'l> {
+    field: &'l Field,
+    name: Cow<'static, str>,
+    /// The name of its ids, where it has any.
+    ids: Option<String>,
+    /// Whether it is shown without being asked for.
+    usual: bool,
+    /// Whether what its ids lead to is shown too.
+    inside: bool,
+}
+
+impl<'l> Columns<'l> {
+    /// What `shape` asks for; `complete` with all that it could ask for.
+    pub(crate) fn of(list: &'l List, shape: &'l Shape, complete: bool) -> Self {
+        let column = |field: &'l Field| {
+            let name = wire_name(field);
+            if name == "FileSystemObjectType" {
+                // It stands first; some clients know it by its name in CAML alone.
+                let name = field.name.clone();
+                return shape.selects(&name).then_some(Column { field, name, ids: None, usual: false, inside: false });
+            }
+            let usual = is_usual(field);
+            let ids = is_lookup(field.kind).then(|| format!("{name}Id"));
+            let named = || shape.selects(&name) || ids.as_ref().is_some_and(|ids| shape.selects(ids));
+            let shown = complete || usual && shape.wants_all() || named() || shape.expands(&name);
+            shown.then(|| Column { field, name, ids, usual, inside: wants_inside(field, shape) })
+        };
+        Self {
+            list,
+            shape,
+            kind: item_type(list),
+            set: format!("SP.ListData.{}s/@Element", entity_type_name(list) + "Item"),
+            path: list_path(list),
+            columns: list.fields.iter().filter_map(column).collect(),
+        }
+    }
+}
+
+/// A row as an entity, with what the shape asks for.
 ///
 /// # Errors
 /// When the stored row is damaged.
-pub(crate) fn entity(
-    list: &List,
-    item: &Item,
-    shape: &Shape,
-    names: &Names,
-    complete: bool,
-) -> Result<Entity, EngineError> {
+pub(crate) fn entity(columns: &Columns<'_>, item: &Item, names: &Names) -> Result<Entity, EngineError> {
+    let Columns { list, shape, kind, set, path, columns } = columns;
     let row = Row::new(list, item)?;
-    let path = item_path(list, row.number());
-    let set = format!("SP.ListData.{}s/@Element", entity_type_name(list) + "Item");
-    let mut entity = Entity::new(item_type(list), path, set);
+    let mut entity = Entity::new(kind.clone(), format!("{path}/Items({})", row.number()), set.clone());
     entity.etag = Some(etag(&row));
     if let Some(field) = list.field("FSObjType") {
         entity.plain("FileSystemObjectType", plain(&row, field));
@@ -176,31 +219,18 @@ pub(crate) fn entity(
         "ParentList",
         "RoleAssignments",
     ]);
-    for field in &list.fields {
-        let name = wire_name(field);
-        if name == "FileSystemObjectType" {
-            // It stands above; some clients know it by its name in CAML alone.
-            if shape.selects(&field.name) {
-                entity.on_demand(field.name.clone(), value(&row, field));
-            }
-            continue;
-        }
-        let usual = is_usual(field);
-        let named = || shape.selects(&name) || is_lookup(field.kind) && shape.selects(&format!("{name}Id"));
-        let shown = complete || usual && shape.wants_all() || named() || shape.expands(&name);
-        if !shown {
-            continue;
-        }
+    for Column { field, name, ids: named_ids, usual, inside: wanted_inside } in columns {
         let mut add = |name: Cow<'static, str>, value: Value| {
-            if usual { entity.value(name, value) } else { entity.on_demand(name, value) }
+            if *usual { entity.value(name, value) } else { entity.on_demand(name, value) }
         };
-        if is_lookup(field.kind) {
-            add(format!("{name}Id").into(), ids(&row, field));
-            if wants_inside(field, shape) {
-                add(name, inside(&row, field, names));
+        match named_ids {
+            Some(name_of_ids) => {
+                add(name_of_ids.clone().into(), ids(&row, field));
+                if *wanted_inside {
+                    add(name.clone(), inside(&row, field, names));
+                }
             }
-        } else {
-            add(name, value(&row, field));
+            None => add(name.clone(), value(&row, field)),
         }
     }
     entity.on_demand("EffectiveBasePermissions", web::permissions(row.rights_mask()));

@@ -87,9 +87,10 @@ async fn entities(
 ) -> Result<Vec<Entity>, RestError> {
     let shape = &ask.options.shape;
     let names = Names::of_rows(view, list, items, &item_json::named_fields(list, shape)).await?;
+    let columns = item_json::Columns::of(list, shape, complete);
     let mut entities = Vec::with_capacity(items.len());
     for item in items {
-        entities.push(item_json::entity(list, item, shape, &names, complete)?);
+        entities.push(item_json::entity(&columns, item, &names)?);
     }
     // What no item can have is an error; without items nobody can tell.
     if let Some(first) = entities.first() {

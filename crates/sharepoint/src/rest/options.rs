@@ -126,12 +126,12 @@ impl Shape {
 
     /// Whether the client named this property.
     pub(crate) fn selects(&self, name: &str) -> bool {
-        self.select.iter().any(|path| head(path).eq_ignore_ascii_case(name))
+        self.select.iter().any(|path| has_head(path, name))
     }
 
     /// Whether the client wants what this property leads to.
     pub(crate) fn expands(&self, name: &str) -> bool {
-        self.expand.iter().any(|path| head(path).eq_ignore_ascii_case(name))
+        self.expand.iter().any(|path| has_head(path, name))
     }
 
     /// The names that the client gave, without what follows a slash.
@@ -154,6 +154,13 @@ impl Shape {
 
 fn head(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
+}
+
+/// Whether a path is `name` or leads through it. Asked for each property of each entity, so without a search.
+fn has_head(path: &str, name: &str) -> bool {
+    path.split_at_checked(name.len()).is_some_and(|(head, rest)| {
+        (rest.is_empty() || rest.starts_with('/')) && !name.contains('/') && head.eq_ignore_ascii_case(name)
+    })
 }
 
 fn names(value: &str) -> Option<Vec<String>> {
@@ -202,6 +209,9 @@ mod tests {
         assert!(options.shape.selects("author") && !options.shape.wants_all());
         assert!(options.shape.below("Author").selects("Title"));
         assert!(options.shape.expands("AUTHOR"));
+        for name in ["Auth", "AuthorX", "Author/Title", "", "I"] {
+            assert!(!options.shape.selects(name), "{name}");
+        }
         assert_eq!((options.top, options.skip), (Some(5), 2));
         assert_eq!(options.order, [("Title".to_owned(), false), ("ID".to_owned(), true)]);
         assert_eq!(options.alias("u").as_deref(), Some("'x'"));
