@@ -53,6 +53,10 @@ pub struct ListChange {
     pub client_id: Option<String>,
     /// Where it went, for [`TombstoneKind::Moved`].
     pub moved_to: Option<(CollectionId, ItemId)>,
+    /// At which position.
+    pub seq: Seq,
+    /// When, where that is known: not for a row that the query no longer takes.
+    pub at: Option<Time>,
 }
 
 /// An answer.
@@ -187,7 +191,7 @@ impl Walk<'_> {
                         Verdict::Leave if !self.may_be_known(&row) => {}
                         Verdict::Leave if self.is_full() => return Ok(Some(position)),
                         Verdict::Leave => {
-                            let change = change(TombstoneKind::Deleted, row.item, &row.bag, None);
+                            let change = change(TombstoneKind::Deleted, row.item, &row.bag, row.seq);
                             self.changes.push(change);
                         }
                     },
@@ -231,7 +235,8 @@ impl Walk<'_> {
                 self.marks.push(gone.item);
             }
         }
-        self.changes.push(change(gone.kind, gone.item, &gone.note, gone.moved_to));
+        let change = change(gone.kind, gone.item, &gone.note, gone.seq);
+        self.changes.push(ListChange { moved_to: gone.moved_to, at: Some(gone.at), ..change });
     }
 
     fn is_full(&self) -> bool {
@@ -266,7 +271,7 @@ impl Walk<'_> {
     }
 }
 
-fn change(kind: TombstoneKind, item: ItemId, bag: &Bytes, moved_to: Option<(CollectionId, ItemId)>) -> ListChange {
+fn change(kind: TombstoneKind, item: ItemId, bag: &Bytes, seq: Seq) -> ListChange {
     // A note that cannot be read takes nothing from the news itself.
     let bag = BagRef::new(bag).unwrap_or(BagRef::EMPTY);
     ListChange {
@@ -274,6 +279,8 @@ fn change(kind: TombstoneKind, item: ItemId, bag: &Bytes, moved_to: Option<(Coll
         item,
         unique_id: bag.get(&list_keys::ROW_UNIQUE_ID).and_then(|value| value.as_guid()),
         client_id: bag.text(&list_keys::ROW_CLIENT_ID).filter(|text| !text.is_empty()).map(str::to_owned),
-        moved_to,
+        moved_to: None,
+        seq,
+        at: None,
     }
 }

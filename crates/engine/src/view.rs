@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, RootId, Seq, limits};
+use model::{Attachment, Bag, CollectionId, Guid, ItemContent, ItemId, RootId, Seq, Time, limits};
 use store::{CollectionRow, Epoch, ItemRow, Snapshot, Want};
 
 use crate::access::{Access, Act, FolderRights};
@@ -72,6 +72,14 @@ impl View {
     /// The position of the view.
     pub fn position(&self) -> Seq {
         self.snapshot.root().last_seq
+    }
+
+    /// The last position that was certainly reached before a time, kept to the minute.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn position_at(&mut self, time: Time) -> Result<Seq, EngineError> {
+        Ok(self.snapshot.position_at(time).await?)
     }
 
     /// A folder or list.

@@ -3,6 +3,7 @@
 mod approval;
 mod batch;
 mod form_values;
+mod list_changes;
 mod recycle_bin;
 mod role_assignments;
 mod since_token;
