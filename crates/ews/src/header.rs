@@ -5,6 +5,8 @@
 use model::Time;
 use xml::{Node, Writer, soap};
 
+use crate::fields::zone;
+use crate::local_time::Zone;
 use crate::{Fault, ResponseCode, TYPES, request};
 
 /// A version of the schema, as `RequestServerVersion` names it; later ones are greater.
@@ -61,11 +63,13 @@ pub(crate) struct Header {
     pub(crate) milliseconds: bool,
     /// Whom to act as.
     pub(crate) impersonate: Option<ConnectingSid>,
+    /// The zone of times that name none.
+    pub(crate) zone: Option<Zone>,
 }
 
 impl Default for Header {
     fn default() -> Self {
-        Self { version: Version::V2007_SP1, versioned: false, milliseconds: false, impersonate: None }
+        Self { version: Version::V2007_SP1, versioned: false, milliseconds: false, impersonate: None, zone: None }
     }
 }
 
@@ -87,6 +91,11 @@ impl Header {
                     const PRECISIONS: &[(&str, bool)] = &[("Seconds", false), ("Milliseconds", true)];
                     header.milliseconds =
                         request::enumeration(block, &block.text(), "DateTimePrecisionType", PRECISIONS)?;
+                }
+                "TimeZoneContext" if understood => {
+                    let definition = request::required(block, "TimeZoneDefinition")?;
+                    let id = definition.attribute("Id").unwrap_or_default().to_owned();
+                    header.zone = Some(Zone { rules: zone::read_definition(definition, &id), id });
                 }
                 "ExchangeImpersonation" if understood => {
                     let sid = block.child_local("ConnectingSID").and_then(|sid| sid.children().next());

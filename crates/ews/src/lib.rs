@@ -18,6 +18,7 @@ mod group;
 mod header;
 mod id;
 mod item;
+mod local_time;
 mod meeting;
 mod new_item;
 mod ops;

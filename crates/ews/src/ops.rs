@@ -20,7 +20,7 @@ use std::pin::Pin;
 use xml::Node;
 
 use crate::stream::Outlet;
-use crate::{Answer, Context, Fault, Header, ResponseCode, Version, request, version};
+use crate::{Answer, Context, Fault, Header, ResponseCode, Version, local_time, request, version};
 
 /// One operation: a typed request, its decoding, and what it does.
 pub(crate) trait Operation: Sized + Send {
@@ -121,7 +121,7 @@ fn decode<O: Operation + 'static>(body: Node<'_>, header: &Header) -> Result<Box
     version::check(body, O::SINCE, header)?;
     request::namespaces(body)?;
     request::known_children(body, O::CHILDREN)?;
-    Ok(Box::new(O::decode(body)?))
+    Ok(Box::new(local_time::within(header.zone.as_ref(), || O::decode(body))?))
 }
 
 /// Codes about the version or the request as such make clients try again with other versions, so it is none of those.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::{Guid, PropertyKey, Value, sets};
 use xml::{Node, Writer};
 
-use crate::{Failure, Fault, Header, ResponseCode, fields, request};
+use crate::{Failure, Fault, Header, ResponseCode, fields, local_time, request};
 
 /// A path in a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -274,7 +274,7 @@ impl ExtendedField {
             Base::Short => Value::I16(trimmed.parse().ok()?),
             Base::Boolean => Value::Bool(request::parse_boolean(trimmed)?),
             Base::Binary => Value::binary(STANDARD.decode(trimmed).ok()?),
-            Base::Time => Value::Time(trimmed.parse().ok()?),
+            Base::Time => Value::Time(local_time::parse(trimmed)?),
             Base::Guid => Value::Guid(trimmed.parse().ok()?),
             Base::Double => Value::F64(trimmed.parse().ok()?),
             Base::FloatTime => Value::FloatTime(trimmed.parse().ok()?),

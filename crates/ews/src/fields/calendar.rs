@@ -94,10 +94,8 @@ const ALL_DAY: Source = Source::Computed(Computed {
 });
 
 fn read_time(node: xml::Node<'_>, uri: &str, keys: &[PropertyKey]) -> Result<Vec<Step>, crate::Failure> {
-    let time = node
-        .text()
-        .parse()
-        .map_err(|_| crate::Failure::field(crate::ResponseCode::ErrorInvalidValueForProperty, uri))?;
+    let time = crate::local_time::parse(&node.text())
+        .ok_or_else(|| crate::Failure::field(crate::ResponseCode::ErrorInvalidValueForProperty, uri))?;
     Ok(keys.iter().map(|key| Step::Put(key.clone(), Value::Time(time))).collect())
 }
 

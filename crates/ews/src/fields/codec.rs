@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Time, Value};
+use model::Value;
 use xml::{Node, Writer};
 
-use crate::{Header, request};
+use crate::{Header, local_time, request};
 
 /// The text form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Codec {
             Self::Bool => request::parse_boolean(text).map(Value::Bool),
             Self::NotBool => request::parse_boolean(text).map(|flag| Value::Bool(!flag)),
             Self::Int => text.trim().parse().ok().map(Value::I32),
-            Self::Time => text.parse::<Time>().ok().map(Value::Time),
+            Self::Time => local_time::parse(text).map(Value::Time),
             Self::Base64 => STANDARD.decode(text.trim()).ok().map(Value::binary),
             Self::Percent => text.trim().parse::<f64>().ok().map(|number| Value::F64(number / 100.0)),
             Self::Names(names) | Self::NamesOr(names) => {

@@ -1,12 +1,12 @@
 //! The follow-up flag.
 
-use model::{PropertyKey, Time, Value, sets, tags};
+use model::{PropertyKey, Value, sets, tags};
 use xml::{Node, Writer};
 
 use super::Codec;
 use crate::item::{Item, Rendering};
 use crate::patch::Step;
-use crate::{Failure, ResponseCode};
+use crate::{Failure, ResponseCode, local_time};
 
 /// PidLidTaskStartDate.
 const START: PropertyKey = PropertyKey::Lid(sets::TASK, 0x8104);
@@ -52,7 +52,7 @@ pub(crate) fn read(node: Node<'_>) -> Result<Vec<Step>, Failure> {
     let date = |name: &str, key: &PropertyKey| match node.child_local(name) {
         None => Ok::<_, Failure>(Step::Remove(key.clone())),
         Some(child) => {
-            let time: Time = child.text().parse().map_err(|_| invalid())?;
+            let time = local_time::parse(&child.text()).ok_or_else(invalid)?;
             Ok(Step::Put(key.clone(), Value::Time(time)))
         }
     };

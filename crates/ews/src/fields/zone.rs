@@ -158,7 +158,7 @@ fn minutes(text: &str) -> Option<i32> {
 
 /// The rules that a request spells out: periods, groups of yearly transitions between them, and from when each group
 /// holds.
-fn read_definition(node: Node<'_>, name: &str) -> Option<TimeZone> {
+pub(crate) fn read_definition(node: Node<'_>, name: &str) -> Option<TimeZone> {
     let bias = |id: &str| {
         let mut periods = node.child_local("Periods")?.children();
         minutes(periods.find(|period| period.attribute("Id") == Some(id))?.attribute("Bias")?)

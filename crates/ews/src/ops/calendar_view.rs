@@ -5,7 +5,7 @@ use model::{Comparison, Operand, Predicate, Time, Value, lids};
 use xml::Node;
 
 use crate::series::{self, Occurrence};
-use crate::{Failure, Fault, request};
+use crate::{Failure, Fault, local_time, request};
 
 /// Two times and a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ impl CalendarView {
     pub(super) fn read(node: Node<'_>, entries_max: usize) -> Result<Self, Fault> {
         let time = |name: &str| {
             let text = request::attribute(node, name)?;
-            let wrong = |_| Fault::value(node, text, "xs:dateTime", "The string is not a valid DateTime value.");
-            text.parse::<Time>().map_err(wrong)
+            let wrong = || Fault::value(node, text, "xs:dateTime", "The string is not a valid DateTime value.");
+            local_time::parse(text).ok_or_else(wrong)
         };
         let max = request::integer_attribute(node, "MaxEntriesReturned", 1, i32::MAX)?;
         let max = max.and_then(|max| usize::try_from(max).ok()).unwrap_or(entries_max).min(entries_max);
