@@ -9,7 +9,7 @@ use store::{
 
 use crate::access::{Access, Act, FolderRights};
 use crate::delivery::{self, Parcel};
-use crate::{Caller, EngineError, Mailbox, View, meeting, pack};
+use crate::{Caller, EngineError, Mailbox, View, meeting, pack, window};
 
 /// One write of an [`Mailbox::act`].
 #[derive(Clone, Debug)]
@@ -183,6 +183,7 @@ impl Mailbox {
                 let item = before.item;
                 self.stamp_changed(&mut content.bag);
                 self.stamp_new(&mut content);
+                window::keep_place(window::placed_at(&before), &mut content.bag);
                 let packed = pack::pack(content)?;
                 let left = row(item, before.collection, flags, packed.bag.clone());
                 let mut parts = vec![PartChange::Clear];
@@ -192,7 +193,7 @@ impl Mailbox {
                 left
             }
             Own::Put { row: before, properties } => {
-                let bag = self.with(&before.bag, properties)?;
+                let bag = self.with(&before, properties)?;
                 let left = row(before.item, before.collection, before.flags, bag.clone());
                 let item = before.item;
                 let bag = Some(bag);
@@ -200,29 +201,30 @@ impl Mailbox {
                 left
             }
             Own::Move { row: before, to, properties } => {
-                let bag = self.with(&before.bag, properties)?;
+                let bag = self.with(&before, properties)?;
                 let left = row(before.item, to, before.flags, bag.clone());
                 writes.push(Write::MoveItem {
                     item: before.item,
                     to: to.into(),
                     id: NewItemId::Seq,
                     bag: Some(bag),
-                    note: Bytes::new(),
+                    note: window::note(&before),
                 });
                 left
             }
             Own::Delete { row } => {
-                writes.push(Write::DeleteItem { item: row.item, note: Bytes::new() });
+                writes.push(Write::DeleteItem { item: row.item, note: window::note(&row) });
                 return Ok(None);
             }
         };
         Ok(Some(Left { write, row }))
     }
 
-    /// A light bag with some properties set, and stamped.
-    fn with(&self, light: &Bytes, properties: Bag) -> Result<Bytes, EngineError> {
-        let mut bag = Bag::decode(light)?;
+    /// The light bag of an item with some properties set, and stamped.
+    fn with(&self, before: &ItemRow, properties: Bag) -> Result<Bytes, EngineError> {
+        let mut bag = Bag::decode(&before.bag)?;
         bag.merge(properties);
+        window::keep_place(window::placed_at(before), &mut bag);
         self.stamp_changed(&mut bag);
         let bytes = bag.to_bytes();
         if bytes.len() > model::limits::BAG_BYTES_MAX {
