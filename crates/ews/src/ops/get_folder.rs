@@ -114,4 +114,47 @@ mod tests {
         let answer = ask(&world, "<t:BaseShape>Nothing</t:BaseShape>", "<t:DistinguishedFolderId Id=\"inbox\"/>");
         assert_eq!(answer.codes(), ["ErrorSchemaValidation"]);
     }
+
+    /// Every folder that a mailbox is made with: its element, its class, and whether it counts what is unread; the names
+    /// that no mailbox here has are answered as such.
+    #[test]
+    fn each_distinguished_folder_is_of_its_kind() {
+        let world = World::new();
+        let (mut made, mut absent) = (Vec::new(), Vec::new());
+        for known in engine::DISTINGUISHED {
+            let id = format!("<t:DistinguishedFolderId Id=\"{}\"/>", known.name);
+            let answer = ask(&world, "<t:BaseShape>AllProperties</t:BaseShape>", &id).valid();
+            if answer.codes() == ["ErrorFolderNotFound"] {
+                absent.push(known.name);
+                continue;
+            }
+            let element = answer.children("Folders").remove(0);
+            assert_eq!(answer.text("DistinguishedFolderId"), known.name);
+            assert_eq!(answer.text("CreateContents"), "true", "{}", known.name);
+            assert!(answer.texts("ManagedFolderInformation").is_empty(), "{}", known.name);
+            let unread = !answer.texts("UnreadCount").is_empty();
+            assert_eq!(unread, !["CalendarFolder", "ContactsFolder"].contains(&element.as_str()), "{}", known.name);
+            made.push((known.name, element, answer.text("FolderClass")));
+        }
+        let of = |wanted: &str| -> Vec<&str> {
+            made.iter().filter(|(_, element, _)| element == wanted).map(|(name, ..)| *name).collect()
+        };
+        assert_eq!(of("CalendarFolder"), ["calendar"]);
+        assert_eq!(of("TasksFolder"), ["tasks"]);
+        assert_eq!(of("SearchFolder"), ["voicemail", "todosearch", "mycontacts"]);
+        assert_eq!(
+            of("ContactsFolder"),
+            ["contacts", "quickcontacts", "recipientcache", "imcontactlist", "peopleconnect", "mecontact", "personmetadata", "directory"]
+        );
+        for (name, class) in [
+            ("inbox", "IPF.Note"),
+            ("notes", "IPF.StickyNote"),
+            ("journal", "IPF.Journal"),
+            ("conversationhistory", "IPF.Note"),
+            ("recoverableitemsdeletions", "IPF.Note"),
+        ] {
+            assert!(made.contains(&(name, "Folder".into(), class.into())), "{name} {made:?}");
+        }
+        assert!(absent.contains(&"archive") && absent.contains(&"publicfoldersroot") && absent.len() == 28, "{absent:?}");
+    }
 }

@@ -284,4 +284,60 @@ mod tests {
         let request = http::Request::new(bytes::Bytes::new());
         is_send(&world.ews.handle(&world.caller, request));
     }
+
+    /// One request for an item of each kind: each comes as the element of its class, in the order asked.
+    #[test]
+    fn items_of_every_kind_come_in_one_answer() {
+        let world = World::new();
+        let kinds = [
+            ("IPM.Note", "Message"),
+            ("IPM.Note.SMIME", "Message"),
+            ("REPORT.IPM.Note.NDR", "Message"),
+            ("IPM.StickyNote", "Message"),
+            ("IPM.Appointment", "CalendarItem"),
+            ("IPM.Contact", "Contact"),
+            ("IPM.DistList", "DistributionList"),
+            ("IPM.Task", "Task"),
+            ("IPM.Post", "PostItem"),
+            ("IPM.Schedule.Meeting.Request", "MeetingRequest"),
+            ("IPM.Schedule.Meeting.Resp.Neg", "MeetingResponse"),
+            ("IPM.Schedule.Meeting.Canceled", "MeetingCancellation"),
+            ("IPM.Activity", "Item"),
+            ("IPM.Own.Kind", "Item"),
+            ("", "Item"),
+        ];
+        let ids: Vec<String> = kinds
+            .iter()
+            .map(|(class, _)| {
+                let class = (tags::MESSAGE_CLASS, Value::text(*class));
+                world.item("inbox", &[class, (tags::SUBJECT, Value::text("a"))]).0
+            })
+            .collect();
+        let asked: String = ids.iter().map(|id| format!("<t:ItemId Id=\"{id}\"/>")).collect();
+        for base in ["IdOnly", "Default", "AllProperties"] {
+            let answer = world
+                .call(&format!(
+                    "<GetItem><ItemShape><t:BaseShape>{base}</t:BaseShape></ItemShape><ItemIds>{asked}</ItemIds></GetItem>"
+                ))
+                .success();
+            assert_eq!(answer.attributes("ItemId", "Id"), ids, "{base}");
+            for (_, element) in kinds {
+                let of_kind = kinds.iter().filter(|(_, one)| *one == element).count();
+                assert_eq!(answer.texts(element).len(), of_kind, "{element} {base}");
+            }
+        }
+        // What an upload leaves without a class stays without one.
+        let parent = world.folder_id("drafts");
+        let export = format!("<ExportItems><ItemIds><t:ItemId Id=\"{}\"/></ItemIds></ExportItems>", ids[14]);
+        let data = world.call(&export).success().text("Data");
+        let upload = format!(
+            "<UploadItems><Items><t:Item CreateAction=\"CreateNew\"><t:ParentFolderId Id=\"{parent}\"/><t:Data>{data}</t:Data></t:Item></Items>\
+             </UploadItems>"
+        );
+        let id = world.call(&upload).success().attributes("ItemId", "Id").remove(0);
+        let get = format!(
+            "<GetItem><ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape><ItemIds><t:ItemId Id=\"{id}\"/></ItemIds></GetItem>"
+        );
+        assert_eq!(world.call(&get).success().children("Items"), ["Item"]);
+    }
 }

@@ -205,7 +205,8 @@ fn keep(decoded: &Decoded, mut stored: ItemContent, content: &mut ItemContent) {
 /// Computes what payloads do not carry, in embedded items too; those are as deep as the decoder lets them be.
 fn complete(content: &mut ItemContent, associated: bool) {
     let bag = &mut content.bag;
-    if bag.text(&tags::MESSAGE_CLASS).is_none_or(str::is_empty) {
+    // An empty class is one, too: such an item is of no known kind.
+    if bag.text(&tags::MESSAGE_CLASS).is_none() {
         bag.set(tags::MESSAGE_CLASS, Value::text("IPM.Note"));
     }
     bag.remove(&ASSOCIATED);
