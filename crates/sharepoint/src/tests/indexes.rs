@@ -381,3 +381,60 @@ async fn fields_are_indexed_over_rest() {
     let body = json!({ "Title": "Notes", "FieldTypeKind": 3, "Indexed": true });
     assert_eq!(server.send("POST", add, &[], &body.to_string()).await.status, StatusCode::BAD_REQUEST);
 }
+
+/// Filters, orders and pages of REST, and its CAML, run on the indexes too, with the answers of a list without.
+#[tokio::test]
+async fn rest_pages_go_on_along_an_index() {
+    let store = Arc::new(Counting::new(MemoryStore::new(1)));
+    let server = Server::over(store.clone()).await;
+    new_list(&server, "Plain", &[]).await;
+    new_list(&server, "List", &["T", "N"]).await;
+    let method = |number: usize| {
+        format!(
+            "<Method ID=\"{number}\" Cmd=\"New\"><Field Name=\"T\">t{}</Field><Field Name=\"N\">{}</Field></Method>",
+            number % 40,
+            number / 2
+        )
+    };
+    for list in ["Plain", "List"] {
+        for first in [0, 200] {
+            server.update(list, &(first..first + 200).map(method).collect::<String>()).await;
+        }
+    }
+    let accept = [("accept", "application/json;odata=nometadata")];
+    let walk = async |list: &str, question: &str| {
+        let (mut found, mut pages) = (Vec::new(), 0);
+        let mut path = format!("web/lists/getbytitle('{list}')/items?{question}");
+        let before = store.counts();
+        loop {
+            let reply = server.send("GET", &path, &accept, "").await;
+            let page: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+            found.extend(page["value"].as_array().unwrap().iter().map(|item| item["Id"].as_i64().unwrap()));
+            pages += 1;
+            let Some(next) = page["odata.nextLink"].as_str() else { break };
+            path = next.split_once("/_api/").unwrap().1.to_owned();
+        }
+        (found, pages, store.counts().since(before).rows)
+    };
+    for (question, rows, pages) in [
+        ("$filter=T eq 'T7'&$top=4", 10, 3),
+        ("$filter=N ge 190&$orderby=N desc&$top=6", 20, 4),
+        ("$filter=N ge 190 and N lt 195&$orderby=N&$top=5", 10, 2),
+        ("$filter=T eq 't1' or T eq 't2'&$orderby=Id desc&$top=9", 20, 3),
+        ("$filter=startswith(T,'t39')&$top=9", 10, 2),
+    ] {
+        let (plain, expected_pages, scanned) = walk("Plain", question).await;
+        let (found, found_pages, read) = walk("List", question).await;
+        assert_eq!((found.len(), found_pages), (rows, pages), "{question}");
+        assert_eq!((&found, found_pages), (&plain, expected_pages), "{question}");
+        assert!(read < scanned / 2 && read < 40 * pages as u64, "{read} rows instead of {scanned} for {question}");
+    }
+    let view = "<View><Query><Where><Eq><FieldRef Name='N'/><Value Type='Number'>7</Value></Eq></Where></Query></View>";
+    let body = json!({ "query": { "ViewXml": view } }).to_string();
+    let before = store.counts();
+    let reply = server.send("POST", "web/lists/getbytitle('List')/getitems", &accept, &body).await;
+    let page: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    let ids: Vec<i64> = page["value"].as_array().unwrap().iter().map(|item| item["Id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [15, 16]);
+    assert!(store.counts().since(before).rows < 20);
+}
