@@ -409,6 +409,13 @@ fn lead_to(bag: &mut Bag, key: model::PropertyKey, above: Option<Assignments>, b
     }
 }
 
+impl ListCollection {
+    /// Of the user list: who is in which group of the site, as (group, user).
+    pub fn group_members(&self) -> Vec<(u32, u32)> {
+        groups_of(&self.bag)
+    }
+}
+
 fn groups_of(users: &Bag) -> Vec<(u32, u32)> {
     match users.get(&SITE_GROUPS) {
         Some(Value::Texts(lines)) => pairs(lines),

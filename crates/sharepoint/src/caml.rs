@@ -94,10 +94,12 @@ pub(crate) struct CamlValue {
 pub(crate) enum Membership {
     /// Everybody who may use the site.
     Everybody,
-    /// The caller, who belongs to himself and to no group.
+    /// The caller, or a group that he is in.
     Caller,
-    /// Members of a group, or groups: there are none.
-    Nobody,
+    /// The members of this group.
+    Group(u32),
+    /// The groups of the site.
+    Groups,
 }
 
 /// A condition.
@@ -403,14 +405,15 @@ fn comparison(node: Node<'_>) -> Result<Condition, Failure> {
             let of = match node.attribute("Type").unwrap_or_default() {
                 "SPWeb.AllUsers" | "SPWeb.Users" => Membership::Everybody,
                 "CurrentUserGroups" => Membership::Caller,
-                "SPWeb.Groups" => Membership::Nobody,
-                "SPGroup" if node.attribute("ID").is_some_and(|id| id.trim().parse::<u32>().is_ok()) => {
-                    Membership::Nobody
+                "SPWeb.Groups" => Membership::Groups,
+                "SPGroup" => {
+                    let id = node.attribute("ID").and_then(|id| id.trim().parse().ok());
+                    Membership::Group(id.ok_or_else(|| Failure::uncoded("The Membership of a group has no ID."))?)
                 }
-                "SPGroup" => return Err(Failure::uncoded("The Membership of a group has no ID.")),
                 other => return Err(Failure::uncoded(format!("There is no Membership {other}."))),
             };
-            Condition::Membership { field: field_of(node)?, of }
+            // The groups are read with the names of users, which a comparison by id would do without.
+            Condition::Membership { field: FieldRef { lookup_id: false, ..field_of(node)? }, of }
         }
         "DateRangesOverlap" => {
             let mut fields = node.children().filter(|child| child.local() == "FieldRef");

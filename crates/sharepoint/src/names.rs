@@ -31,6 +31,8 @@ pub(crate) struct Person {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     people: BTreeMap<u32, Person>,
+    /// Who is in which group, as (group, user).
+    groups: Vec<(u32, u32)>,
     /// By internal name of the lookup field, then by id.
     lookups: BTreeMap<String, BTreeMap<u32, String>>,
 }
@@ -115,6 +117,11 @@ impl Names {
             .or_else(|| by(&|person| same(&person.title)))
     }
 
+    /// Whether a user is in a group.
+    pub(crate) fn is_member(&self, group: u32, user: u32) -> bool {
+        self.groups.contains(&(group, user))
+    }
+
     /// What follows `;#` for a user.
     pub(crate) fn person(&self, id: u32, expand: bool) -> String {
         let Some(person) = self.people.get(&id) else { return String::new() };
@@ -157,6 +164,7 @@ impl Names {
             return Ok(());
         }
         let Some(users) = view.list_by_title("User Information List").await? else { return Ok(()) };
+        self.groups = users.group_members();
         for item in load(view, users.id(), wanted).await? {
             let bag = model::BagRef::new(&item.bag)?;
             let text = |name: &str| bag.text(&PropertyKey::field(name)).unwrap_or_default().to_owned();

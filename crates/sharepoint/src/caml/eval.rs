@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use engine::GROUPS;
 use model::{Civil, Time, Value};
 
 use super::{CamlValue, Condition, FieldRef, How, Membership, Operand, OrderKey, Span};
@@ -63,8 +64,12 @@ impl Condition {
                 let ids = found.map(|value| names::ids(&value)).unwrap_or_default();
                 match of {
                     Membership::Everybody => !ids.is_empty(),
-                    Membership::Caller => ids.contains(&moment.user_id),
-                    Membership::Nobody => false,
+                    Membership::Caller => {
+                        let is_own = |id: &u32| *id == moment.user_id || moment.names.is_member(*id, moment.user_id);
+                        ids.iter().any(is_own)
+                    }
+                    Membership::Group(group) => ids.iter().any(|id| moment.names.is_member(*group, *id)),
+                    Membership::Groups => ids.iter().any(|id| GROUPS.iter().any(|group| group.id == *id)),
                 }
             }
             Self::Overlap { start, end, value } => {

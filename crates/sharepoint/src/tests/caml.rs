@@ -182,6 +182,21 @@ async fn conditions_choose_by_value() {
     }
 }
 
+/// Members of groups are told by the groups of the site.
+#[tokio::test]
+async fn memberships_follow_the_groups() {
+    let server = filled().await;
+    let group = engine::GROUPS[1].id;
+    let context = crate::context::Context::open(&server.adapter, server.call()).await.unwrap();
+    context.site.set_member(group, 2, true).await.unwrap();
+    let member =
+        |of: &str| format!("<Where><Membership {of}><FieldRef Name=\"U\" LookupId=\"TRUE\"/></Membership></Where>");
+    assert_eq!(chosen(&server, &member(&format!("Type=\"SPGroup\" ID=\"{group}\""))).await, "2");
+    let other = engine::GROUPS[0].id;
+    assert_eq!(chosen(&server, &member(&format!("Type=\"SPGroup\" ID=\"{other}\""))).await, "");
+    assert_eq!(chosen(&server, &member("Type=\"CurrentUserGroups\"")).await, "1");
+}
+
 #[tokio::test]
 async fn orders_and_groups_give_the_order() {
     let server = filled().await;
