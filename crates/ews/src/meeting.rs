@@ -161,7 +161,7 @@ pub(crate) async fn update(
         messages.push(request(context, appointment, &told, kind).await?);
     }
     if !gone.is_empty() && invited {
-        messages.push(finish(context, cancellation(appointment, gone)).await?);
+        messages.push(send::prepare(context, cancellation(appointment, gone)).await?);
     }
     Ok(messages)
 }
@@ -187,7 +187,7 @@ async fn request(
         bag.set(key, value);
     }
     message.recipients = attendees(appointment);
-    let mut outgoing = finish(context, message).await?;
+    let mut outgoing = send::prepare(context, message).await?;
     let is_told = |person: &Caller| told.iter().any(|row| address_of(row).eq_ignore_ascii_case(&person.address));
     outgoing.sending.to.retain(is_told);
     Ok(outgoing)
@@ -317,20 +317,17 @@ fn entitle(bag: &mut Bag, prefix: &str) {
     bag.set(tags::NORMALIZED_SUBJECT, Value::text(bare));
 }
 
-/// Makes a meeting message ready to be sent. The copy that is kept has had its effect; a message of the organiser counts
-/// as received only with those who receive it, an answer only with who gives it.
-///
-/// # Errors
-/// As [`send::prepare`].
-pub(crate) async fn finish(context: &Context<'_>, message: ItemContent) -> Result<Outgoing, Failure> {
-    let mut outgoing = send::prepare(context, message).await?;
-    outgoing.copy.bag.set(tags::PROCESSED, Value::Bool(true));
-    let answers = class::of_item(outgoing.copy.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default());
-    let organised =
-        if answers.element == "t:MeetingResponse" { &mut outgoing.sending.message.bag } else { &mut outgoing.copy.bag };
+/// Marks a meeting message that is sent and the copy of it that is kept, which has had its effect. A message of the
+/// organiser counts as received only with those who receive it, an answer only with who gives it.
+pub(crate) fn mark(sent: &mut Bag, copy: &mut Bag) {
+    let organised = match class::of_item(copy.text(&tags::MESSAGE_CLASS).unwrap_or_default()).element {
+        "t:MeetingResponse" => &mut *sent,
+        "t:MeetingRequest" | "t:MeetingCancellation" => &mut *copy,
+        _ => return,
+    };
     let flags = state(organised) & !RECEIVED;
     organised.set(lids::STATE_FLAGS, Value::I32(flags as i32));
-    Ok(outgoing)
+    copy.set(tags::PROCESSED, Value::Bool(true));
 }
 
 /// What an appointment becomes that its organiser cancels.

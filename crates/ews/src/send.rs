@@ -8,7 +8,7 @@ use model::{Bag, CollectionId, ItemContent, ItemFlags, Value, tags};
 
 use crate::fields::address::{self, AddressKeys};
 use crate::item::RENDER;
-use crate::{Context, Failure, ResponseCode, patch};
+use crate::{Context, Failure, ResponseCode, meeting, patch};
 
 /// PidTagMessageFlags: submitted, unsent, from the mailbox's owner.
 const SUBMITTED: i32 = 0x04;
@@ -93,7 +93,7 @@ fn nobody(unknown: &[String]) -> Failure {
 }
 
 /// Gives a message the marks of one that the caller sends to `to` now.
-pub(crate) fn stamp(context: &Context<'_>, mut content: ItemContent, to: Vec<Caller>) -> Outgoing {
+fn stamp(context: &Context<'_>, mut content: ItemContent, to: Vec<Caller>) -> Outgoing {
     let caller = context.caller();
     let bag = &mut content.bag;
     for keys in [&address::FROM, &address::SENDER] {
@@ -121,6 +121,7 @@ pub(crate) fn stamp(context: &Context<'_>, mut content: ItemContent, to: Vec<Cal
     message.bag.set(tags::TRANSPORT_MESSAGE_HEADERS, Value::text(content::message::headers(&seen, &RENDER)));
     message.bag.remove(&tags::MESSAGE_SIZE);
     content.bag.remove(&tags::MESSAGE_SIZE);
+    meeting::mark(&mut message.bag, &mut content.bag);
     Outgoing { sending: Sending { message, to }, copy: content }
 }
 
@@ -409,6 +410,48 @@ mod tests {
         assert_eq!(block_on(next.deliver(true)).unwrap(), 1);
         assert_eq!((bob.count("inbox"), cid.count("inbox"), ann.count("outbox")), (1, 1, 0));
         assert_eq!(block_on(next.deliver(true)).unwrap(), 0);
+    }
+
+    /// Who may write into the folders of another may send what lies there, in the own name; who may only read, may not.
+    #[test]
+    fn visitors_send_in_their_own_name() {
+        let ann = World::new();
+        let (bob, cid) = (ann.beside("bob@example.com", "Bob"), ann.beside("cid@example.com", "Cid"));
+        let made =
+            create(&ann, "MessageDisposition=\"SaveOnly\"", &message("draft", &["cid@example.com", "ann@example.com"]));
+        let made = made.success();
+        let (id, key) = (made.attributes("ItemId", "Id").remove(0), made.attributes("ItemId", "ChangeKey").remove(0));
+        let grant = |level: &str| {
+            for folder in ["drafts", "sentitems"] {
+                ann.call(&format!(
+                    "<UpdateFolder><FolderChanges><t:FolderChange><t:DistinguishedFolderId Id=\"{folder}\"/><t:Updates>\
+                     <t:SetFolderField><t:FieldURI FieldURI=\"folder:PermissionSet\"/><t:Folder><t:PermissionSet><t:Permissions>\
+                     <t:Permission><t:UserId><t:PrimarySmtpAddress>bob@example.com</t:PrimarySmtpAddress></t:UserId>\
+                     <t:PermissionLevel>{level}</t:PermissionLevel></t:Permission></t:Permissions></t:PermissionSet></t:Folder>\
+                     </t:SetFolderField></t:Updates></t:FolderChange></FolderChanges></UpdateFolder>"
+                ))
+                .success();
+            }
+        };
+        let send = || {
+            let answer = bob.call(&format!(
+                "<SendItem SaveItemToFolder=\"true\"><ItemIds><t:ItemId Id=\"{id}\" ChangeKey=\"{key}\"/></ItemIds></SendItem>"
+            ));
+            answer.codes().remove(0)
+        };
+        for (level, code) in [("Reviewer", "ErrorAccessDenied"), ("Editor", "NoError")] {
+            grant(level);
+            assert_eq!(send(), code, "{level}");
+        }
+        assert_eq!(
+            (ann.count("drafts"), ann.count("sentitems"), ann.count("outbox"), bob.count("sentitems")),
+            (0, 1, 0, 0)
+        );
+        for world in [&ann, &cid] {
+            let got = world.get(&world.ids("inbox")[0]);
+            assert_eq!(got.children("From"), ["Mailbox"]);
+            assert_eq!(got.text("Name"), "Bob", "{}", got.xml);
+        }
     }
 
     /// What a client puts into an outbox is sent by nobody, whatever it says.

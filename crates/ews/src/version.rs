@@ -27,6 +27,8 @@ const ELEMENTS: &[(&str, Version)] = &[
     ("InlineImageUrlTemplate",     Version::V2013),
     ("MaximumBodySize",            Version::V2013),
     ("NormalizedBodyType",         Version::V2013),
+    ("ProposedEnd",                Version::V2013),
+    ("ProposedStart",              Version::V2013),
     ("UniqueBodyType",             Version::V2013),
 ];
 

@@ -187,7 +187,7 @@ impl CreateItem {
         if respond.is_about_meeting() {
             let deed = respond.deed(context, &source, self.outlet(context, &source).await?).await?;
             let rows = source.act(deed.own, deed.sendings).await?;
-            return Ok((source, rows.into_iter().flatten().collect()));
+            return Ok((source, rows.into_iter().skip(deed.unnamed).flatten().collect()));
         }
         let mut view = source.begin().await?;
         let row = view.item(respond.reference.item).await?;

@@ -91,7 +91,7 @@ async fn delete(
             DeleteMode::MoveToDeletedItems => Some(view.distinguished("deleteditems").await?),
         };
         drop(view);
-        let message = meeting::finish(context, meeting::cancellation(&content, attendees)).await?;
+        let message = send::prepare(context, meeting::cancellation(&content, attendees)).await?;
         let mut own = vec![match to.filter(|to| *to != row.collection) {
             Some(to) => Own::Move { properties: meeting::cancelled(&content.bag), row, to },
             None => Own::Delete { row },

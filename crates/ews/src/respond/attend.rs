@@ -36,6 +36,8 @@ pub(crate) struct Deed {
     pub(crate) own: Vec<Own>,
     /// What is sent.
     pub(crate) sendings: Vec<Sending>,
+    /// How many of the writes, from the first, the answer to the request does not name.
+    pub(crate) unnamed: usize,
 }
 
 /// The item that is answered, with what else there is of the meeting.
@@ -137,7 +139,8 @@ impl Respond {
             to: subject.deleted,
             properties: meeting::cancelled(&subject.content.bag),
         }];
-        self.send_off(context, message, outlet, own).await
+        // exchangelib 5.6.0 takes one id at most: that of the message.
+        Ok(Deed { unnamed: 1, ..self.send_off(context, message, outlet, own).await? })
     }
 
     /// Gives the message what the request says of it, and puts it on its way.
@@ -156,14 +159,14 @@ impl Respond {
         let keep = match outlet {
             Outlet::Draft(folder) => {
                 own.push(Own::Create { folder, content: message, flags: ItemFlags::READ });
-                return Ok(Deed { own, sendings: Vec::new() });
+                return Ok(Deed { own, ..Deed::default() });
             }
             Outlet::Send => None,
             Outlet::SendAndKeep(folder) => Some(folder),
         };
-        let outgoing = meeting::finish(context, message).await?;
+        let outgoing = send::prepare(context, message).await?;
         let sendings = send::post(vec![outgoing], keep, &mut own);
-        Ok(Deed { own, sendings })
+        Ok(Deed { own, sendings, unnamed: 0 })
     }
 }
 
@@ -250,6 +253,6 @@ impl Subject {
         }
         let properties = Bag::from_iter([(tags::PROCESSED, Value::Bool(true))]);
         own.push(Own::Move { row: self.row, to, properties });
-        Ok(Deed { own, sendings: Vec::new() })
+        Ok(Deed { own, ..Deed::default() })
     }
 }
