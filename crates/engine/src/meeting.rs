@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use model::{
-    Bag, Comparison, ItemContent, ItemFlags, ItemId, Operand, Predicate, PropertyKey, Time, Value, lids, names, tags,
+    Bag, Comparison, ItemContent, ItemFlags, ItemId, Operand, Predicate, PropertyKey, Time, Value, lids, limits, names,
+    tags,
 };
 use sha2::{Digest as _, Sha256};
 use store::{
@@ -29,6 +30,9 @@ const NOT_RESPONDED: i32 = 5;
 /// PidLidBusyStatus.
 const FREE: i32 = 0;
 const TENTATIVE: i32 = 1;
+
+/// PidTagRecipientType of an optional attendee.
+const OPTIONAL: i32 = 2;
 
 /// What a meeting message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +179,10 @@ impl Arrival<'_> {
         }
         let before = self.view.content(&row).await?;
         let mut content = appointment_of(self.message);
-        keep_own(&before.bag, &mut content.bag, number(&self.message.bag, &lids::MEETING_TYPE) & INFORMATIONAL != 0);
+        // What says nothing new, such as an invitation that somebody passed on, asks for no new answer either.
+        let known = sequence == number(&before.bag, &lids::APPOINTMENT_SEQUENCE);
+        let answered = known || number(&self.message.bag, &lids::MEETING_TYPE) & INFORMATIONAL != 0;
+        keep_own(&before.bag, &mut content.bag, answered);
         self.mailbox.stamp_new(&mut content);
         let packed = pack::pack(content)?;
         let mut parts = vec![PartChange::Clear];
@@ -231,6 +238,9 @@ impl Arrival<'_> {
             let address = row.text(&tags::SMTP_ADDRESS).or_else(|| row.text(&tags::EMAIL_ADDRESS));
             address.is_some_and(|address| address.eq_ignore_ascii_case(&from))
         };
+        if !recipients.iter_mut().any(|row| is(&row)) && recipients.len() < limits::RECIPIENTS_MAX {
+            recipients.push(self.guest(&from));
+        }
         let Some(attendee) = recipients.iter_mut().find(is) else { return Ok(()) };
         // A later answer stays.
         if time(attendee, &tags::RECIPIENT_TRACK_TIME).is_some_and(|known| known > at) {
@@ -238,10 +248,28 @@ impl Arrival<'_> {
         }
         attendee.set(tags::RECIPIENT_TRACK_STATUS, Value::I32(answer));
         attendee.set(tags::RECIPIENT_TRACK_TIME, Value::Time(at.whole_second()));
+        for (key, of) in [
+            (tags::RECIPIENT_PROPOSED_START, lids::PROPOSED_START_WHOLE),
+            (tags::RECIPIENT_PROPOSED_END, lids::PROPOSED_END_WHOLE),
+        ] {
+            attendee.put(key, self.message.bag.get(&of).cloned());
+        }
         let bytes = Bag::encode_list(recipients.iter()).into();
         let part = PartChange::Put(PartData { part: pack::PART_RECIPIENTS, bytes });
         self.change(&row, row.bag.clone(), vec![part]);
         Ok(())
+    }
+
+    /// Who answers an invitation that somebody passed on: an optional attendee from now on.
+    fn guest(&self, address: &str) -> Bag {
+        let name = self.message.bag.text(&tags::SENT_REPRESENTING_NAME).unwrap_or(address);
+        Bag::from_iter([
+            (tags::RECIPIENT_TYPE, Value::I32(OPTIONAL)),
+            (tags::DISPLAY_NAME, Value::text(name)),
+            (tags::ADDRESS_TYPE, Value::text("SMTP")),
+            (tags::EMAIL_ADDRESS, Value::text(address)),
+            (tags::SMTP_ADDRESS, Value::text(address)),
+        ])
     }
 
     fn change(&mut self, row: &ItemRow, bag: Bytes, parts: Vec<PartChange>) {

@@ -146,8 +146,14 @@ pub(crate) async fn update(
     if moved {
         // The answers given were to another time.
         for row in &mut appointment.recipients {
-            row.remove(&tags::RECIPIENT_TRACK_STATUS);
-            row.remove(&tags::RECIPIENT_TRACK_TIME);
+            for key in [
+                tags::RECIPIENT_TRACK_STATUS,
+                tags::RECIPIENT_TRACK_TIME,
+                tags::RECIPIENT_PROPOSED_START,
+                tags::RECIPIENT_PROPOSED_END,
+            ] {
+                row.remove(&key);
+            }
         }
     }
     let kind = match (invited, moved) {
@@ -197,6 +203,51 @@ async fn request(
 const FREE: i32 = 0;
 const TENTATIVE: i32 = 1;
 const BUSY: i32 = 2;
+
+/// The invitation that passes on an invitation, or a meeting in the calendar; to nobody yet. It is still the organiser's:
+/// see [`of_organizer`].
+pub(crate) fn forwarded(meeting: &ItemContent) -> ItemContent {
+    let mut message = about(meeting);
+    message.recipients = Vec::new();
+    let bag = &mut message.bag;
+    for keys in [&address::FROM, &address::SENDER] {
+        keys.all().iter().for_each(|key| drop(bag.remove(key)));
+    }
+    let intended = bag.get(&lids::INTENDED_BUSY_STATUS).or_else(|| bag.get(&lids::BUSY_STATUS));
+    let busy = intended.and_then(Value::as_i64).map_or(BUSY, |busy| busy as i32);
+    for (key, value) in [
+        (tags::MESSAGE_CLASS, Value::text("IPM.Schedule.Meeting.Request")),
+        (tags::ICON_INDEX, Value::I32(ICON_REQUEST)),
+        (lids::MEETING_TYPE, Value::I32(NEW)),
+        (lids::INTENDED_BUSY_STATUS, Value::I32(busy)),
+        (lids::BUSY_STATUS, Value::I32(if busy == FREE { FREE } else { TENTATIVE })),
+        (lids::RESPONSE_STATUS, Value::I32(NOT_RESPONDED)),
+    ] {
+        bag.set(key, value);
+    }
+    message
+}
+
+/// Makes an invitation that the caller passes on, which is from the caller, one of the organiser of `meeting` that the
+/// caller has sent.
+pub(crate) fn of_organizer(outgoing: &mut Outgoing, meeting: &Bag) {
+    for bag in [&mut outgoing.sending.message.bag, &mut outgoing.copy.bag] {
+        for key in address::FROM.all() {
+            bag.put(key.clone(), meeting.get(&key).cloned());
+        }
+    }
+}
+
+/// Whether an item is an invitation or a meeting in the calendar, which can be passed on as such.
+pub(crate) fn is_invitation(bag: &Bag) -> bool {
+    let known = !organizer(bag).is_empty() && bag.get(&lids::CLEAN_GLOBAL_OBJECT_ID).is_some();
+    let state = state(bag);
+    match class::of_item(bag.text(&tags::MESSAGE_CLASS).unwrap_or_default()).element {
+        "t:CalendarItem" => known && state & MEETING != 0 && state & CANCELLED == 0,
+        "t:MeetingRequest" => known,
+        _ => false,
+    }
+}
 
 /// The message that a meeting does not take place, to `to`.
 pub(crate) fn cancellation(appointment: &ItemContent, to: Vec<Bag>) -> ItemContent {
@@ -279,16 +330,14 @@ pub(crate) fn response(
         message.bag.set(key, value);
     }
     if let Some((start, end)) = proposed {
-        message.bag.set(PROPOSED_START, Value::Time(start));
-        message.bag.set(PROPOSED_END, Value::Time(end));
+        message.bag.set(lids::PROPOSED_START_WHOLE, Value::Time(start));
+        message.bag.set(lids::PROPOSED_END_WHOLE, Value::Time(end));
         message.bag.set(COUNTER_PROPOSAL, Value::Bool(true));
     }
     message
 }
 
-/// PidLidAppointmentProposedStartWhole, PidLidAppointmentProposedEndWhole, PidLidAppointmentCounterProposal.
-const PROPOSED_START: PropertyKey = PropertyKey::Lid(sets::APPOINTMENT, 0x8250);
-const PROPOSED_END: PropertyKey = PropertyKey::Lid(sets::APPOINTMENT, 0x8251);
+/// PidLidAppointmentCounterProposal, Bool.
 const COUNTER_PROPOSAL: PropertyKey = PropertyKey::Lid(sets::APPOINTMENT, 0x8257);
 
 /// A message with what the appointment or meeting message says of the meeting.

@@ -13,7 +13,7 @@ use xml::Node;
 use crate::class::{self, ItemClass};
 use crate::fields::body;
 use crate::id::ItemRef;
-use crate::meeting::Answer;
+use crate::meeting::{self, Answer};
 use crate::new_item::NewItem;
 use crate::patch::Step;
 use crate::{Context, Failure, Fault, ResponseCode};
@@ -96,7 +96,7 @@ impl Respond {
         Ok(Some(read()))
     }
 
-    /// The message that answers `original`, and what that becomes by it once the answer is sent. `None` for what is no
+    /// The message that answers `original`, which may be `sent` at once, and what that becomes by it once the answer is sent. `None` for what is no
     /// answer to a message.
     ///
     /// # Errors
@@ -105,12 +105,14 @@ impl Respond {
         &self,
         context: &Context<'_>,
         original: &ItemContent,
+        sent: bool,
     ) -> Result<Option<(ItemContent, Bag)>, Failure> {
         let class = class::of_item(original.bag.text(&tags::MESSAGE_CLASS).unwrap_or_default());
         let base = match self.kind {
             Kind::Reply | Kind::ReplyAll if !is_message(class) => {
                 return Err(ResponseCode::ErrorInvalidReferenceItem.into());
             }
+            Kind::Forward if sent && self.passes_on(original) => quote::invitation(self, original),
             Kind::Reply | Kind::ReplyAll | Kind::Forward => quote::answer(self, context, class, original),
             Kind::SuppressReadReceipt | Kind::Attend(_) | Kind::Cancel | Kind::Remove => return Ok(None),
         };
@@ -129,6 +131,11 @@ impl Respond {
             mark.set(tags::ICON_INDEX, Value::I32(icon));
         }
         Ok(Some((content, mark)))
+    }
+
+    /// Whether what is sent is an invitation of somebody else's meeting, or of one's own to more people.
+    pub(crate) fn passes_on(&self, original: &ItemContent) -> bool {
+        self.kind == Kind::Forward && meeting::is_invitation(&original.bag)
     }
 
     /// Whether the request gives the whole body.

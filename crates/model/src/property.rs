@@ -297,6 +297,10 @@ pub mod tags {
         RECIPIENT_TRACK_TIME = 0x5ffb,
         /// PidTagRecipientTrackStatus, I32: how, with the values of [`super::lids::RESPONSE_STATUS`].
         RECIPIENT_TRACK_STATUS = 0x5fff,
+        /// PidTagRecipientProposedStartTime, Time: when an attendee would like a meeting to begin.
+        RECIPIENT_PROPOSED_START = 0x5fe3,
+        /// PidTagRecipientProposedEndTime, Time.
+        RECIPIENT_PROPOSED_END = 0x5fe4,
         /// PidTagProcessed, Bool: a meeting message has had its effect.
         PROCESSED = 0x7d01,
         /// PidTagLastVerbExecuted, I32: 102 answered, 103 answered to all, 104 forwarded.
@@ -365,6 +369,10 @@ pub mod lids {
         TIME_ZONE_END = APPOINTMENT:0x825f,
         /// PidLidAppointmentTimeZoneDefinitionRecur, Binary.
         TIME_ZONE_RECUR = APPOINTMENT:0x8260,
+        /// PidLidAppointmentProposedStartWhole, Time.
+        PROPOSED_START_WHOLE = APPOINTMENT:0x8250,
+        /// PidLidAppointmentProposedEndWhole, Time.
+        PROPOSED_END_WHOLE = APPOINTMENT:0x8251,
         /// PidLidTimeZoneDescription, Text.
         TIME_ZONE_DESCRIPTION = APPOINTMENT:0x8234,
         /// PidLidAppointmentReplyTime, Time.

@@ -107,3 +107,43 @@ fn mail_outlives_the_server() {
     assert_eq!(inbox.brief(&mut checker), ["Create Message After"]);
     checker.finish();
 }
+
+/// Both write to each other at once, several at a time.
+#[test]
+fn crossing_mail_arrives_once() {
+    const WRITERS: usize = 4;
+    const MESSAGES: usize = 12;
+    let server = TestServer::sqlite();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (from, to) = if writer % 2 == 0 { (ANNA, BERT) } else { (BERT, ANNA) };
+            let ews = server.ews(from);
+            scope.spawn(move || {
+                let mut checker = Checker::new();
+                for number in 0..MESSAGES {
+                    let subject = format!("{writer}-{number}");
+                    assert_eq!(code(&send(&ews, "SendAndSaveCopy", &subject, to, &mut checker)), "NoError");
+                }
+            });
+        }
+    });
+    for (address, odd) in [(ANNA, 1), (BERT, 0)] {
+        let ews = server.ews(address);
+        let subjects = |folder: &str| {
+            let mut subjects: Vec<String> =
+                ews.read_items(&distinguished(folder), "Shallow").into_values().map(|item| item.subject).collect();
+            subjects.sort();
+            subjects
+        };
+        let wanted = |odd: usize| {
+            let writers = (0..WRITERS).filter(move |writer| writer % 2 == odd);
+            let mut wanted: Vec<String> =
+                writers.flat_map(|writer| (0..MESSAGES).map(move |number| format!("{writer}-{number}"))).collect();
+            wanted.sort();
+            wanted
+        };
+        assert_eq!(subjects("inbox"), wanted(odd), "{address}");
+        assert_eq!(subjects("sentitems"), wanted(1 - odd), "{address}");
+        assert!(subjects("outbox").is_empty());
+    }
+}

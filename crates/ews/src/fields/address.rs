@@ -127,6 +127,13 @@ pub(crate) fn write_attendees(out: &mut Writer, element: &'static str, item: &It
             if let Some(time) = row.get(&tags::RECIPIENT_TRACK_TIME).and_then(Value::as_time) {
                 out.display("t:LastResponseTime", time);
             }
+            for (element, key) in
+                [("t:ProposedStart", tags::RECIPIENT_PROPOSED_START), ("t:ProposedEnd", tags::RECIPIENT_PROPOSED_END)]
+            {
+                if let Some(time) = row.get(&key).and_then(Value::as_time) {
+                    out.display(element, time);
+                }
+            }
             out.end();
         }
     });

@@ -1,6 +1,6 @@
 //! Fields of meeting messages, after those of messages.
 
-use model::{PropertyKey, lids, sets, tags};
+use model::{PropertyKey, lids, tags};
 use xml::Writer;
 
 use super::{Able, Codec, Field, Needs, V7, V13, address, calendar, row, shown, shown_with, stored};
@@ -86,8 +86,8 @@ pub(crate) const RESPONSE: &[Field] = &[
     stored("calendar:Start",    "t:Start",    lids::START_WHOLE, Codec::Time, Able::READ, V13),
     stored("calendar:End",      "t:End",      lids::END_WHOLE, Codec::Time,   Able::READ, V13),
     stored("calendar:Location", "t:Location", lids::LOCATION, Codec::Text,    Able::READ, V13),
-    stored("meeting:ProposedStart", "t:ProposedStart", PropertyKey::Lid(sets::APPOINTMENT, 0x8250), Codec::Time, Able::READ, V13),
-    stored("meeting:ProposedEnd",   "t:ProposedEnd",   PropertyKey::Lid(sets::APPOINTMENT, 0x8251), Codec::Time, Able::READ, V13),
+    stored("meeting:ProposedStart", "t:ProposedStart", lids::PROPOSED_START_WHOLE, Codec::Time, Able::READ, V13),
+    stored("meeting:ProposedEnd",   "t:ProposedEnd",   lids::PROPOSED_END_WHOLE, Codec::Time, Able::READ, V13),
 ];
 
 /// What cancellations have besides.

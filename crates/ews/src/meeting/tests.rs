@@ -270,7 +270,52 @@ fn answers_differ_in_what_is_sent_and_kept() {
     let times =
         "<t:ProposedStart>2024-08-03T17:30:00Z</t:ProposedStart><t:ProposedEnd>2024-08-03T19:30:00Z</t:ProposedEnd>";
     answer(&bob, "SendOnly", "TentativelyAcceptItem", &last_id(&bob, "inbox"), "", times).success();
-    says(&last(&ann, "inbox"), &[("ProposedStart", "2024-08-03T17:30:00Z"), ("ProposedEnd", "2024-08-03T19:30:00Z")]);
+    let times = [("ProposedStart", "2024-08-03T17:30:00Z"), ("ProposedEnd", "2024-08-03T19:30:00Z")];
+    says(&last(&ann, "inbox"), &times);
+    says(&last(&ann, "calendar"), &times);
+}
+
+/// Who is passed an invitation answers the organiser, and is an attendee then.
+#[test]
+fn an_invitation_is_passed_on() {
+    let Two { ann, bob, meeting } = two(TELL);
+    let (cid, dan) = (ann.beside("cid@example.com", "Cid"), ann.beside("dan@example.com", "Dan"));
+    let to = |address: &str| {
+        format!("<t:ToRecipients><t:Mailbox><t:EmailAddress>{address}</t:EmailAddress></t:Mailbox></t:ToRecipients>")
+    };
+    let words = "<t:NewBodyContent BodyType=\"Text\">for you</t:NewBodyContent>";
+    let request = last_id(&bob, "inbox");
+    answer(&bob, "SendAndSaveCopy", "ForwardItem", &request, &to("cid@example.com"), words).success();
+    for world in [&cid, &bob] {
+        let got = last(world, if world.caller == cid.caller { "inbox" } else { "sentitems" });
+        assert_eq!(got.children("Items"), ["MeetingRequest"]);
+        says(
+            &got,
+            &[
+                ("Subject", "FW: Budget Q3"),
+                ("Start", "2024-08-02T17:30:00Z"),
+                ("MeetingRequestType", "NewMeetingRequest"),
+            ],
+        );
+        assert!(got.texts("Body")[1].starts_with("for you") && got.texts("Body")[1].contains("agenda"));
+        let people = got.texts("Name");
+        assert!(people.contains(&"Bob".to_owned()) && people.contains(&"Ann".to_owned()), "{people:?}");
+    }
+    let theirs = last(&cid, "calendar");
+    says(&theirs, &[("MyResponseType", "NoResponseReceived"), ("IsOrganizer", "false")]);
+    assert!(theirs.texts("EmailAddress").contains(&"ann@example.com".to_owned()), "{}", theirs.xml);
+    answer(&cid, "SendOnly", "AcceptItem", &last_id(&cid, "inbox"), "", "").success();
+    let own = ann.get(&meeting);
+    assert_eq!((own.children("RequiredAttendees").len(), own.children("OptionalAttendees").len()), (1, 1));
+    assert_eq!(own.texts("ResponseType"), ["Unknown", "Accept"]);
+    // The organiser passes it on as well; who knows it already keeps the answer.
+    answer(&ann, "SendOnly", "ForwardItem", &meeting, &to("dan@example.com"), "").success();
+    says(&last(&dan, "calendar"), &[("MyResponseType", "NoResponseReceived"), ("IntendedFreeBusyStatus", "Busy")]);
+    answer(&ann, "SendOnly", "ForwardItem", &meeting, &to("cid@example.com"), "").success();
+    says(&last(&cid, "calendar"), &[("MyResponseType", "Accept"), ("LegacyFreeBusyStatus", "Busy")]);
+    // As a draft it is a message about it.
+    let draft = answer(&bob, "SaveOnly", "ForwardItem", &request, &to("cid@example.com"), "").success();
+    assert_eq!(draft.children("Items"), ["Message"]);
 }
 
 #[test]

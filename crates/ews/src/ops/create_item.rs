@@ -193,7 +193,8 @@ impl CreateItem {
         let row = view.item(respond.reference.item).await?;
         let original = view.content(&row).await?;
         drop(view);
-        let Some((content, mark)) = respond.message(context, &original)? else {
+        let sent = self.disposition.is_some_and(|disposition| disposition != Disposition::Save);
+        let Some((content, mark)) = respond.message(context, &original, sent)? else {
             source.act(vec![respond::suppress_receipt(row, &original.bag)?], Vec::new()).await?;
             return Ok((source, Vec::new()));
         };
@@ -208,7 +209,10 @@ impl CreateItem {
             Disposition::Send => None,
             Disposition::SendAndSave => Some(folder),
         };
-        let outgoing = send::prepare(context, content).await?;
+        let mut outgoing = send::prepare(context, content).await?;
+        if respond.passes_on(&original) {
+            meeting::of_organizer(&mut outgoing, &original.bag);
+        }
         let mut own = Vec::new();
         if source.guid() == mailbox.guid() {
             own.push(Own::Put { row, properties: mark });

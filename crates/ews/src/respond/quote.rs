@@ -5,10 +5,10 @@ use engine::ItemDraft;
 use model::{Attachment, AttachmentContent, Bag, ItemContent, ItemFlags, PropertyKey, Time, Value, tags};
 
 use super::{Kind, Respond, Words, is_message};
-use crate::Context;
 use crate::class::ItemClass;
 use crate::fields::address;
 use crate::patch::{Patch, Step};
+use crate::{Context, meeting};
 
 /// PidTagAttachMethod of an embedded message.
 const METHOD_EMBEDDED: i32 = 5;
@@ -53,6 +53,20 @@ pub(super) fn answer(
         draft.bag.put(key.clone(), original.bag.get(&key).cloned().filter(|_| forward || key == tags::SENSITIVITY));
     }
     ItemContent { bag: draft.bag, recipients: draft.recipients, attachments, mime: None }
+}
+
+/// An invitation that is passed on, with the new text above what it says.
+pub(super) fn invitation(respond: &Respond, original: &ItemContent) -> ItemContent {
+    let mut message = meeting::forwarded(original);
+    let mut draft = ItemDraft { bag: message.bag, recipients: Vec::new(), flags: ItemFlags::READ };
+    let mut patch = Patch::default();
+    patch.extend([Step::Subject(format!("FW: {}", topic(&original.bag)))]);
+    if let Some(words) = respond.words.as_ref().filter(|_| !respond.gives_body()) {
+        patch.extend([quoted(words, original)]);
+    }
+    patch.apply(&mut draft);
+    message.bag = draft.bag;
+    message
 }
 
 /// The subject without its prefix.
