@@ -50,6 +50,10 @@ pub mod list_keys {
         LIST_MODERATED = "#EnableModeration",
         /// Of a row: its state of approval, I32: 0 approved, which is usual, 1 rejected, 2 pending, 3 draft, 4 scheduled.
         ROW_MODERATION = "_ModerationStatus",
+        /// Of a list: whose rows users read, I32: 1 all, 2 their own. Who manages the list reads all.
+        LIST_READ_SECURITY = "#ReadSecurity",
+        /// Of a list: whose rows users write, I32: 1 all, 2 their own, 4 none. Who manages the list writes all.
+        LIST_WRITE_SECURITY = "#WriteSecurity",
         /// Of a row: owshiddenversion, I32, from 1.
         ROW_VERSION = "owshiddenversion",
         /// Of a row: UniqueId, Guid.

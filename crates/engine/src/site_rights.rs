@@ -13,7 +13,9 @@ use bytes::Bytes;
 use model::{Bag, BagRef, CollectionId, ItemFlags, ItemId, PropertyKey, Value, limits};
 use store::ItemRow;
 
-use crate::list_keys::{ROW_AUTHOR, ROW_FOLDER, ROW_MODERATION, ROW_PATH, TEMPLATE_USERS};
+use crate::list_keys::{
+    LIST_READ_SECURITY, LIST_WRITE_SECURITY, ROW_AUTHOR, ROW_FOLDER, ROW_MODERATION, ROW_PATH, TEMPLATE_USERS,
+};
 use crate::{EngineError, ListCollection, Site, View};
 
 /// Of the user list: the assignments of the site, Texts; see [`Assignments`].
@@ -254,6 +256,31 @@ pub struct ListAccess {
     unique_items: bool,
     /// Rows wait for approval.
     moderated: bool,
+    /// What the list says of the rows of others, to those who do not manage it.
+    others: Others,
+}
+
+/// What may be done with rows that somebody else made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Others {
+    /// They are not seen.
+    unseen: bool,
+    /// They are not written.
+    unwritten: bool,
+    /// No row is written, not even one's own, and none is made.
+    closed: bool,
+}
+
+impl Others {
+    /// Of a list, for who has these rights to it. \[MS-LISTSWS 2.2.4.11, ReadSecurity and WriteSecurity\]
+    fn of(list: &ListCollection, mask: SiteMask) -> Self {
+        if mask.has(SiteMask::MANAGE_LISTS) {
+            return Self::default();
+        }
+        let number = |key| list.bag.get(key).and_then(Value::as_i64).unwrap_or(1);
+        let write = number(&LIST_WRITE_SECURITY);
+        Self { unseen: number(&LIST_READ_SECURITY) == 2, unwritten: write == 2, closed: write == 4 }
+    }
 }
 
 impl ListAccess {
@@ -265,6 +292,7 @@ impl ListAccess {
             folders: Arc::new([]),
             unique_items: false,
             moderated: false,
+            others: Others::default(),
         }
     }
 
@@ -281,7 +309,8 @@ impl ListAccess {
     /// Whether some rows may not be seen. False where that is not known.
     pub fn hides_rows(&self) -> bool {
         let waits = self.moderated && !self.mask.has(SiteMask::APPROVE_ITEMS);
-        self.site.visitor.is_some() && (waits || self.unique_items || !self.mask.has(SiteMask::VIEW_ITEMS))
+        let hides = waits || self.others.unseen || self.unique_items || !self.mask.has(SiteMask::VIEW_ITEMS);
+        self.site.visitor.is_some() && hides
     }
 
     /// Whether the list can be opened: its rows may be seen, or some of them.
@@ -294,6 +323,28 @@ impl ListAccess {
         if self.site.visitor.is_none() {
             return SiteMask::FULL;
         }
+        let mask = self.given(bag);
+        if self.others == Others::default() {
+            return mask;
+        }
+        // What is to be made has no author yet.
+        let author = bag.get(&ROW_AUTHOR).and_then(|value| value.as_i64());
+        let own = author.is_none_or(|author| self.site.is_user(author));
+        let write = SiteMask::EDIT_ITEMS.0 | SiteMask::DELETE_ITEMS.0;
+        let mut bits = mask.0;
+        if self.others.unseen && !own {
+            bits &= !(SiteMask::VIEW_ITEMS.0 | write);
+        }
+        if self.others.closed {
+            bits &= !(SiteMask::ADD_ITEMS.0 | write);
+        } else if self.others.unwritten && !own {
+            bits &= !write;
+        }
+        SiteMask(bits)
+    }
+
+    /// What roles allow with a row.
+    fn given(&self, bag: &BagRef<'_>) -> SiteMask {
         if !self.unique_items {
             return self.mask;
         }
@@ -327,7 +378,13 @@ impl ListAccess {
 
     /// Whether a row may be seen. A damaged one is: it fails where it is read.
     pub(crate) fn shows(&self, row: &ItemRow) -> bool {
-        !self.hides_rows() || BagRef::new(&row.bag).map_or(true, |bag| self.shows_bag(&bag))
+        // A folder leads to rows of everybody.
+        let leads = || self.others.unseen && row.flags.has(ItemFlags::FOLDER);
+        let shows = |bag: BagRef<'_>| match leads() {
+            true => Self { others: Others::default(), ..self.clone() }.shows_bag(&bag),
+            false => self.shows_bag(&bag),
+        };
+        !self.hides_rows() || BagRef::new(&row.bag).map_or(true, shows)
     }
 }
 
@@ -395,7 +452,8 @@ async fn load(view: &mut View, site: SiteAccess, list: &ListCollection) -> Resul
             }
         }
     }
-    Ok(ListAccess { site, mask, folders: folders.into(), unique_items, moderated: list.is_moderated() })
+    let (moderated, others) = (list.is_moderated(), Others::of(list, mask));
+    Ok(ListAccess { site, mask, folders: folders.into(), unique_items, moderated, others })
 }
 
 /// The name under which a row that does not inherit is kept.

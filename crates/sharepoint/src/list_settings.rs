@@ -22,6 +22,8 @@ use crate::{
 pub(crate) enum Kind {
     /// On or off.
     Flag,
+    /// One of these numbers.
+    Number(&'static [i32]),
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -80,6 +82,10 @@ settings! {
     ON_QUICK_LAUNCH = "OnQuickLaunch", "OnQuickLaunch", Kind::Flag, |template| i32::from(!template.unique);
     /// Whether search engines leave it out.
     NO_CRAWL = "NoCrawl", "NoCrawl", Kind::Flag, |_| 0;
+    /// Whose rows users read: all (1) or their own (2). The engine follows it.
+    READ_SECURITY = "ReadSecurity", "ReadSecurity", Kind::Number(&[1, 2]), |_| 1;
+    /// Whose rows users write: all (1), their own (2) or none (4). The engine follows it.
+    WRITE_SECURITY = "WriteSecurity", "WriteSecurity", Kind::Number(&[1, 2, 4]), |_| 1;
     /// The direction of its text.
     DIRECTION = "Direction", "Direction", Kind::Word(&["none", "ltr", "rtl"]), |_| 0;
 }
@@ -128,6 +134,7 @@ impl Setting {
         let number = self.number(&list.collection.bag, list.template);
         match self.kind {
             Kind::Flag => Cow::Borrowed(if number != 0 { "True" } else { "False" }),
+            Kind::Number(_) => Cow::Owned(number.to_string()),
             Kind::Word(words) => {
                 let word = usize::try_from(number).ok().and_then(|at| words.get(at));
                 Cow::Borrowed(word.copied().unwrap_or_default())
@@ -140,6 +147,7 @@ impl Setting {
         let number = self.number(&list.collection.bag, list.template);
         match self.kind {
             Kind::Flag => serde_json::Value::Bool(number != 0),
+            Kind::Number(_) => number.into(),
             Kind::Word(_) => self.text(list).into(),
         }
     }
@@ -149,6 +157,10 @@ impl Setting {
         let text = text.trim();
         let value = match self.kind {
             Kind::Flag => Value::Bool(value::boolean(text).ok_or_else(bad)?),
+            Kind::Number(known) => {
+                let number = text.parse::<i32>().map_err(|_| bad())?;
+                Value::I32(*known.iter().find(|own| **own == number).ok_or_else(bad)?)
+            }
             Kind::Word(words) => {
                 let at = words.iter().position(|own| own.eq_ignore_ascii_case(text)).ok_or_else(bad)?;
                 Value::I32(at as i32)

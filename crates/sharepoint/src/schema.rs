@@ -276,8 +276,8 @@ pub(crate) fn write_list(writer: &mut Writer, list: &List, detail: Detail, names
     writer.attribute_display("ItemCount", list.collection.row.items);
     writer.attribute("AnonymousPermMask", "0");
     writer.attribute_display("RootFolder", format_args!("/{}", list.root_folder));
-    writer.attribute("ReadSecurity", "1");
-    writer.attribute("WriteSecurity", "1");
+    setting(writer, &list_settings::READ_SECURITY);
+    setting(writer, &list_settings::WRITE_SECURITY);
     writer.attribute_display(
         "Author",
         list.collection.bag.get(&list_keys::LIST_AUTHOR).and_then(Value::as_i64).unwrap_or(1),

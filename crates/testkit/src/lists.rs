@@ -99,7 +99,9 @@ impl ListAsk<'_> {
 /// The attributes of a row element, without `ows_`.
 pub fn row(node: Node<'_>) -> Row {
     let named = |(_, name, value): (&str, &str, &str)| {
-        let name = name.strip_prefix("ows_").unwrap_or_else(|| panic!("an attribute {name} of a row"));
+        // The one attribute that is no field: what IncludePermissions asks for.
+        let known = name.strip_prefix("ows_").or(Some(name).filter(|name| *name == "EffectivePermMask"));
+        let name = known.unwrap_or_else(|| panic!("an attribute {name} of a row"));
         (name.to_owned(), value.to_owned())
     };
     node.attributes().map(named).collect()

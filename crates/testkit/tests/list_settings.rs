@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use testkit::{
     cases,
     http::Answer,
-    lists::{method, outcomes},
+    lists::{ListAsk, Lists, method, outcomes},
     question::{SERVICE, Stage, edit, new},
-    server::SITE,
+    server::{BERT, SITE},
     tree::{Reach, Tree},
 };
 
@@ -249,6 +249,65 @@ fn folders_and_required_fields() {
     assert_eq!(run(&new(&[("Title", "t"), ("URL", "http://x/, X")])), "0x00000000");
     assert_eq!(run(&method("Update", Some(3), &[("URL", "")])), "0x81020014");
     assert_eq!(run(&method("Update", Some(3), &[("Comments", "fine")])), "0x00000000");
+    stage.finish();
+}
+
+/// Users read and write their own rows only, where the list says so; its owner all.
+#[test]
+fn rows_of_others() {
+    let mut stage = Stage::new("");
+    let bert = stage.server.lists(BERT);
+    stage.update("Tasks", &[new(&[("Title", "of Anna")])]);
+    bert.create("Tasks", &[("Title", "of Bert")]);
+    bert.create("Tasks", &[("Title", "of Bert too")]);
+    stage.mark("start", "Tasks");
+    let start = stage.words["start"].clone();
+    // PermMask among the fields, as clients of such lists send it.
+    let all = "<ViewFields><FieldRef Name='PermMask'/><FieldRef Name='Title'/></ViewFields>";
+    let numbers = |lists: &Lists, token: Option<&str>| {
+        let ask = ListAsk { list: "Tasks", fields: Some(all), token, ..ListAsk::default() };
+        let page = lists.changes(&ask);
+        assert_eq!(page.rows, lists.changes_over_rest(&ask).rows);
+        page.rows.iter().map(|row| row["ID"].clone()).collect::<Vec<_>>().join(" ")
+    };
+    let code = |lists: &Lists, methods: &str| lists.update("Tasks", methods)[0].code.clone();
+    let fine = "0x00000000";
+    assert_eq!(numbers(&bert, None), "1 2 3");
+    // Written by their makers only.
+    set(&stage, "Tasks", "WriteSecurity=\"2\"");
+    assert_eq!(attribute(&stage, "Tasks", "WriteSecurity"), "2");
+    assert_eq!(code(&bert, &edit(1, &[("Title", "x")])), "0x80070005");
+    assert_eq!(code(&bert, &method("Delete", Some(1), &[])), "0x80070005");
+    assert_eq!(code(&bert, &edit(2, &[("Title", "of Bert 2")])), fine);
+    assert_eq!(code(&stage.lists, &edit(2, &[("Title", "of Bert 3")])), fine, "the owner writes all");
+    assert_eq!(numbers(&bert, None), "1 2 3");
+    // Written by nobody, not made either.
+    assert_eq!(merge(&stage, "Tasks", &json!({ "WriteSecurity": 4 })).status, 204);
+    assert_eq!(code(&bert, &edit(2, &[("Title", "x")])), "0x80070005");
+    assert_eq!(code(&bert, &new(&[("Title", "x")])), "0x80070005");
+    assert_eq!(code(&stage.lists, &new(&[("Title", "of Anna 2")])), fine);
+    // Read by their makers only.
+    assert_eq!(merge(&stage, "Tasks", &json!({ "ReadSecurity": 2, "WriteSecurity": 1 })).status, 204);
+    assert_eq!(
+        (attribute(&stage, "Tasks", "ReadSecurity").as_str(), property(&stage, "Tasks", "ReadSecurity")),
+        ("2", json!(2))
+    );
+    assert_eq!((numbers(&bert, None).as_str(), numbers(&bert, Some(&start)).as_str()), ("2 3", "2"));
+    assert_eq!(numbers(&stage.lists, None), "1 2 3 4");
+    assert_eq!(bert.rest("GET", "web/lists/getbytitle('Tasks')/items(1)", &[], "").status, 404);
+    let items = bert.rest("GET", "web/lists/getbytitle('Tasks')/items?$select=Id", &[], "");
+    assert_eq!(items.json()["value"].as_array().unwrap().len(), 2, "{}", items.text());
+    assert_eq!(code(&bert, &edit(1, &[("Title", "x")])), "0x81020016", "as if it were not there");
+    assert_eq!(
+        bert.read_rows(&ListAsk { list: "Tasks", ..ListAsk::default() }).into_keys().collect::<Vec<_>>(),
+        [2, 3]
+    );
+    for (attributes, wrong) in
+        [("ReadSecurity=\"3\"", true), ("WriteSecurity=\"3\"", true), ("ReadSecurity=\"1\"", false)]
+    {
+        assert_eq!(set(&stage, "Tasks", attributes).fault().is_some(), wrong, "{attributes}");
+    }
+    assert_eq!(numbers(&bert, None), "1 2 3 4");
     stage.finish();
 }
 

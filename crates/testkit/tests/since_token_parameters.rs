@@ -8,7 +8,7 @@ use testkit::{
     cases,
     lists::{Lists, method},
     question::{OPERATION, SERVICE, Stage, edit, listitems, new, seen},
-    server::SITE,
+    server::{BERT, SITE},
     tree::{Reach, escape},
 };
 
@@ -235,6 +235,44 @@ fn inputs_of_calculated_fields() {
         "without": [viewFields = "<ViewFields><FieldRef Name='Sum'/></ViewFields>", queryOptions = "<QueryOptions><IncludeMandatoryColumns>FALSE</IncludeMandatoryColumns></QueryOptions>"]
             => ["2.Status" = "-", "2.Title" = "-"];
     });
+    stage.finish();
+}
+
+/// Rows whose rights are not those of the list tell them where that is asked for: here a list whose rows only their
+/// makers write, as somebody sees it who made one of them.
+#[test]
+fn permissions_of_rows() {
+    let mut stage = tasks("");
+    let bert = stage.server.lists(BERT);
+    bert.create("Tasks", &[("Title", "of Bert")]);
+    let request = format!(
+        "<UpdateList xmlns=\"{SERVICE}\"><listName>Tasks</listName><listProperties><List WriteSecurity=\"2\"/></listProperties>\
+         </UpdateList>"
+    );
+    assert!(stage.lists.call("UpdateList", &request).fault().is_none());
+    stage.run("Tasks", cases! {
+        "all the same to the owner": [viewFields = "<ViewFields><FieldRef Name='PermMask'/></ViewFields>"]
+            => ["@EffectivePermMask" = "FullMask", "1.EffectivePermMask" = "-", "1.PermMask" = "0x7fffffffffffffff"];
+    });
+    stage.lists = bert;
+    stage.run("Tasks", cases! {
+        "no options: with permissions": [viewFields = "<ViewFields><FieldRef Name='PermMask'/></ViewFields>"]
+            => ["1.EffectivePermMask" = "*", "7.EffectivePermMask" = "-", "1.PermMask" = "*"];
+        "asked for": [queryOptions = "<QueryOptions><IncludePermissions>TRUE</IncludePermissions></QueryOptions>"]
+            => ["1.EffectivePermMask" = "*", "7.EffectivePermMask" = "-"];
+        "not asked for": [queryOptions = "<QueryOptions><IncludePermissions>FALSE</IncludePermissions></QueryOptions>"]
+            => ["1.EffectivePermMask" = "-", "7.EffectivePermMask" = "-"];
+        "options that say nothing of it": [queryOptions = "<QueryOptions><DateInUtc>TRUE</DateInUtc></QueryOptions>"]
+            => ["1.EffectivePermMask" = "-"];
+    });
+    let ask = [("listName".to_owned(), "Tasks".to_owned())];
+    let answer = seen(&Lists::read(&stage.soap(&ask)));
+    let (list, row) = (&answer["@EffectivePermMask"], &answer["1.EffectivePermMask"]);
+    assert!(list.contains("EditListItems") && list.contains("ViewListItems"), "{list}");
+    assert!(
+        !row.contains("EditListItems") && !row.contains("DeleteListItems") && row.contains("ViewListItems"),
+        "{row}"
+    );
     stage.finish();
 }
 
