@@ -12,23 +12,26 @@ const RUNS_SHORT: usize = 20;
 const MADE: usize = 20;
 /// Messages in a small inbox.
 const FEW: usize = 1_000;
-/// Tombstones, and changes of one message, before the measures of history.
-const HISTORY: usize = 100_000;
 /// Pages by which reading may differ: a tree of a thousand times the entries is two levels deeper, and a delta goes down a
 /// tree so many times.
 const DEEPER_PAGES: u64 = 64;
 
 fn main() {
+    // To see that it runs: --quick takes a twentieth of everything.
+    let part = if std::env::args().any(|argument| argument == "--quick") { 20 } else { 1 };
+    let history = 100_000 / part;
     let mut rows = Vec::new();
     let flat = [
-        place("1k", FEW, &mut rows, |_| ()),
-        place("100k", 100_000, &mut rows, |_| ()),
-        place("1000k", 1_000_000, &mut rows, |_| ()),
-        place("1k_behind_100k_tombstones", FEW, &mut rows, |world| {
-            let doomed = world.copy(HISTORY);
+        place(FEW, "", &mut rows, |_| ()),
+        place(100_000 / part, "", &mut rows, |_| ()),
+        place(1_000_000 / part, "", &mut rows, |_| ()),
+        place(FEW, &format!("_behind_{}_tombstones", thousands(history)), &mut rows, |world| {
+            let doomed = world.copy(history);
             world.bury(&doomed);
         }),
-        place("1k_behind_100k_changes_of_one", FEW, &mut rows, |world| world.rewrite(HISTORY)),
+        place(FEW, &format!("_behind_{}_changes_of_one", thousands(history)), &mut rows, |world| {
+            world.rewrite(history)
+        }),
     ];
     let first = flat.first().expect("measures");
     for other in &flat {
@@ -42,7 +45,8 @@ fn main() {
 }
 
 /// Poll, delta and single write in an inbox of `size` messages after `before`; what they counted.
-fn place(at: &str, size: usize, rows: &mut Vec<Row>, before: impl Fn(&World)) -> [Counts; 3] {
+fn place(size: usize, behind: &str, rows: &mut Vec<Row>, before: impl Fn(&World)) -> [Counts; 3] {
+    let at = format!("{}{behind}", thousands(size));
     eprintln!("inbox of {at}");
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let world = World::open(directory.path(), 1, Synchronous::Off);
@@ -51,7 +55,7 @@ fn place(at: &str, size: usize, rows: &mut Vec<Row>, before: impl Fn(&World)) ->
     before(&world);
     drop(world);
     let world = World::open(directory.path(), 2, Synchronous::Full);
-    if size >= 100_000 {
+    if size > FEW {
         let name = format!("sync_first_default_pages_of_512_of_{at}_sqlite");
         rows.push(measure(&world, name, RUNS_LONG, || assert_eq!(world.sync("Default", None).1, size)));
     }
@@ -73,4 +77,8 @@ fn place(at: &str, size: usize, rows: &mut Vec<Row>, before: impl Fn(&World)) ->
     let counts = [0, 1, 2].map(|number: usize| measured.get(number).map(|row| row.counts).unwrap_or_default());
     rows.extend(measured);
     counts
+}
+
+fn thousands(number: usize) -> String {
+    format!("{}k", number / 1_000)
 }
