@@ -45,6 +45,7 @@ pub(crate) trait Operation: Sized + Send {
 }
 
 mod calendar_view;
+mod contacts_view;
 mod occurrence;
 
 macro_rules! operations {

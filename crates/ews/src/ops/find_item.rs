@@ -1,11 +1,12 @@
 //! `FindItem`, MS-OXWSSRCH 3.1.4.2.
 
 use engine::{Access, DELETED_FROM, Folder, Found, ItemView, Query, SyncScope, View};
-use model::{Comparison, Guid, Operand, Order, Predicate, limits, Value};
+use model::{Comparison, Guid, Operand, Order, Predicate, Value, limits};
 use xml::{Node, Writer};
 
 use super::Operation;
 use super::calendar_view::{self, CalendarView};
+use super::contacts_view;
 use crate::context::Views;
 use crate::group::GroupBy;
 use crate::id::FolderRef;
@@ -53,6 +54,8 @@ pub(super) enum Page {
     },
     /// What lies between two times, by its start.
     Calendar(CalendarView),
+    /// The first so many.
+    First(usize),
 }
 
 /// Hits in one answer.
@@ -95,6 +98,7 @@ impl Page {
     pub(super) fn range(self, total: usize) -> (usize, usize) {
         match self {
             Self::All | Self::Calendar(_) => (0, ENTRIES_MAX),
+            Self::First(max) => (0, max),
             Self::Indexed { offset, from_end: false, max } => (offset.min(total), max),
             Self::Indexed { offset, from_end: true, max } => {
                 let end = total.saturating_sub(offset);
@@ -130,7 +134,7 @@ impl Page {
                 out.attribute_display("AbsoluteDenominator", total);
                 end >= total
             }
-            Self::All | Self::Calendar(_) => end >= total,
+            Self::All | Self::Calendar(_) | Self::First(_) => end >= total,
         };
         out.attribute_display("TotalItemsInView", total);
         out.attribute("IncludesLastItemInRange", if last { "true" } else { "false" });
@@ -208,13 +212,21 @@ fn read_query(body: Node<'_>, scope: SyncScope) -> Result<Result<(Page, Query), 
         None => Ok(Vec::new()),
     };
     let mut page = Page::read(body, "ItemView")?;
-    let (predicate, mut sort) = match (predicate, sort) {
+    let (mut predicate, mut sort) = match (predicate, sort) {
         (Ok(predicate), Ok(sort)) => (predicate, sort),
         (Err(failure), _) | (_, Err(failure)) => return Ok(Err(failure)),
     };
     if let Some(view) = body.child_local("CalendarView") {
         page = Ok(Page::Calendar(CalendarView::read(view, ENTRIES_MAX)?));
         sort.clear();
+    }
+    if let Some(view) = body.child_local("ContactsView") {
+        let (max, names) = contacts_view::read(view, ENTRIES_MAX)?;
+        page = Ok(Page::First(max));
+        predicate = Predicate::And(vec![predicate, names]);
+        if sort.is_empty() {
+            sort.push(contacts_view::ORDER);
+        }
     }
     Ok(page.map(|page| (page, Query { predicate, sort, offset: 0, limit: 0, scope })))
 }
