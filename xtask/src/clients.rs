@@ -17,6 +17,7 @@ use crate::{
 const CLIENTS: &[(&str, &[&str])] = &[
     ("ews_crate.py", &["ews"]),
     ("ews_exchangelib.py", &["exchangelib"]),
+    ("ews_exchangelib_kinds.py", &["exchangelib"]),
     ("ews_exchangelib_mail.py", &["exchangelib"]),
     ("ews_javascript_api.mjs", &["ews-javascript-api"]),
     ("sharepoint_office365.py", &["Office365-REST-Python-Client"]),
