@@ -1,6 +1,6 @@
 //! The way of one request: login, route, limits, then the adapter on a thread that may block.
 
-use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt::Write as _, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use engine::{Caller, Engine, EngineError};
@@ -11,7 +11,6 @@ use store::StoreError;
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    task::JoinError,
     time::{Instant, timeout},
 };
 
@@ -111,7 +110,7 @@ impl Service {
             return (None, self.health().await);
         }
         let protocol = route.protocol();
-        let caller = match self.login(parts.headers.clone()).await {
+        let caller = match self.login(&parts.headers).await {
             Ok(Some(caller)) => caller,
             Ok(None) => {
                 self.discard_small(&parts.headers, body).await;
@@ -198,31 +197,29 @@ impl Service {
         Err(Refusal::NotFound)
     }
 
-    async fn login(self: &Arc<Self>, headers: HeaderMap) -> Result<Option<Caller>, Refusal> {
+    async fn login(self: &Arc<Self>, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
         if !headers.contains_key(header::AUTHORIZATION) {
             return Ok(None);
         }
         let wait = Duration::from_secs(self.config.request_wait_seconds);
         let looked_up = {
             let Ok(Ok(_permit)) = timeout(wait, self.lookups.acquire()).await else { return Err(Refusal::Busy) };
-            let service = Arc::clone(self);
-            blocking(move || Handle::current().block_on(service.auth.look_up(&headers))).await.map_err(panicked)?
+            blocking(|| Handle::current().block_on(self.auth.look_up(headers)))?
         };
         match looked_up.map_err(|error| refused(&error))? {
             Login::Nobody => Ok(None),
             Login::Known(caller) => Ok(Some(caller)),
             Login::Verify(claim) => {
                 let Ok(Ok(_permit)) = timeout(wait, self.checks.acquire()).await else { return Err(Refusal::Busy) };
-                let service = Arc::clone(self);
-                blocking(move || service.auth.verify(claim)).await.map_err(panicked)
+                blocking(|| self.auth.verify(claim))
             }
         }
     }
 
     async fn health(self: &Arc<Self>) -> Response<Body> {
         let service = Arc::clone(self);
-        let checked = blocking(move || Handle::current().block_on(service.engine.directory().site("")));
-        match timeout(UNWANTED_WAIT, checked).await {
+        let check = move || Handle::current().block_on(service.engine.directory().site(""));
+        match timeout(UNWANTED_WAIT, tokio::task::spawn_blocking(check)).await {
             Ok(Ok(Ok(_))) => answer::text(StatusCode::OK, "ok\n"),
             Ok(Ok(Err(_)) | Err(_)) | Err(_) => answer::text(StatusCode::SERVICE_UNAVAILABLE, "the store fails\n"),
         }
@@ -254,18 +251,27 @@ impl Service {
     }
 }
 
-/// Works on a request, on a thread that may block. The permits are held until its answer has been made, also when the
-/// client has gone meanwhile. A panic costs this request only.
+/// Works on a request, where it may block. The permits are held until its answer has been made, also when the client has
+/// gone meanwhile. A panic costs this request only.
+///
+/// The thread that has the request goes on with it, and leaves its other connections to another thread: a short answer is
+/// there before that one has woken up. An answer that is made while it is sent gets a thread of its own.
 async fn guarded(
     protocol: Protocol,
     permits: Permits,
     patience: Patience,
     work: impl FnOnce() -> Result<Response<Body>, Refusal> + Send + 'static,
 ) -> Response<Body> {
+    let response = match blocking(work) {
+        Ok(response) => response.unwrap_or_else(|refused| answer::refusal(protocol, refused)),
+        Err(refused) => return answer::refusal(protocol, refused),
+    };
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
     let (head, told) = oneshot::channel();
     let done = tokio::task::spawn_blocking(move || {
         let _permits = permits;
-        let response = work().unwrap_or_else(|refused| answer::refusal(protocol, refused));
         Handle::current().block_on(flow::send(response, head, patience));
     });
     let Ok(response) = told.await else {
@@ -277,14 +283,13 @@ async fn guarded(
     response
 }
 
-/// Runs something that blocks on a thread where it may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-    tokio::task::spawn_blocking(work).await
-}
-
-fn panicked(error: JoinError) -> Refusal {
-    tracing::error!("a login failed: {error}");
-    Refusal::Failed
+/// Runs something that blocks, on this thread. A panic is an error.
+fn blocking<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    let caught = tokio::task::block_in_place(|| std::panic::catch_unwind(AssertUnwindSafe(work)));
+    caught.map_err(|_| {
+        tracing::error!("a request failed");
+        Refusal::Failed
+    })
 }
 
 fn refused(error: &EngineError) -> Refusal {
@@ -324,7 +329,7 @@ fn is_host(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_panic_costs_one_request_and_frees_its_place() {
         let places = Arc::new(Semaphore::new(2));
         let place = || Arc::clone(&places).try_acquire_owned().unwrap();
