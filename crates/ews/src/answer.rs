@@ -5,10 +5,10 @@ use xml::{Writer, soap};
 use crate::stream::Outlet;
 use crate::{Failure, MESSAGES, TYPES, header};
 
-/// Bytes up to which an answer is kept and sent whole, with its length and packed where the client likes that.
-const WHOLE_BYTES_MAX: usize = 1 << 20;
+/// Bytes up to which an answer is kept and sent whole, so that it can be packed.
+pub(crate) const WHOLE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a piece of an answer that is longer, about.
-const PIECE_BYTES: usize = 128 << 10;
+pub(crate) const PIECE_BYTES: usize = 128 << 10;
 
 /// The answer to one operation, while it is written.
 pub(crate) struct Answer {
@@ -90,7 +90,7 @@ impl Answer {
     /// Sends what was written where it has become much, and goes on when it was taken. The operation ends here where
     /// the client is gone, so this is for operations that only read. No attribute of an open element may follow.
     pub(crate) async fn pause(&mut self) {
-        if self.out.pending() < if self.streams { PIECE_BYTES } else { WHOLE_BYTES_MAX } {
+        if self.out.pending() < if self.streams { PIECE_BYTES } else { self.outlet.whole_bytes_max() } {
             return;
         }
         self.streams = true;

@@ -111,7 +111,9 @@ impl Ews {
                 whole(b"Exchange Web Services\n".to_vec()),
             );
         }
-        let outlet = Outlet::default();
+        // What is packed has to be whole. Otherwise the client reads the beginning while the rest is made.
+        let packs = request.headers().contains_key(http::header::ACCEPT_ENCODING);
+        let outlet = Outlet::new(if packs { answer::WHOLE_BYTES_MAX } else { answer::PIECE_BYTES });
         let performance = Box::pin(perform(self.clone(), caller.clone(), request.into_body(), outlet.clone()));
         match stream::begin(performance, outlet).await {
             Begun::Whole(Ok(bytes)) => respond(http::StatusCode::OK, XML, whole(bytes)),

@@ -12,10 +12,24 @@ use http_body::Frame;
 use crate::Fault;
 
 /// Where an operation puts a piece for the connection to take.
-#[derive(Clone, Default)]
-pub(crate) struct Outlet(Arc<Mutex<Option<Bytes>>>);
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    slot: Arc<Mutex<Option<Bytes>>>,
+    /// Bytes up to which an answer is sent whole.
+    whole_bytes_max: usize,
+}
 
 impl Outlet {
+    /// One for an answer that is sent whole up to so many bytes.
+    pub(crate) fn new(whole_bytes_max: usize) -> Self {
+        Self { slot: Arc::default(), whole_bytes_max }
+    }
+
+    /// Bytes up to which an answer is sent whole.
+    pub(crate) const fn whole_bytes_max(&self) -> usize {
+        self.whole_bytes_max
+    }
+
     /// Puts a piece down and goes on when it was taken. Only inside a [`Running`]: nobody else takes it.
     pub(crate) async fn give(&self, piece: Vec<u8>) {
         *self.slot() = Some(piece.into());
@@ -23,7 +37,7 @@ impl Outlet {
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Bytes>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
