@@ -27,7 +27,7 @@ const EDGES: &[Edges] = &[
     Edges { name: "store-sqlite", imports: &["model", "store"], in_tests: &[] },
     Edges { name: "engine", imports: &["model", "store"], in_tests: &[] },
     Edges { name: "ews", imports: &["content", "engine", "mapi", "model", "xml"], in_tests: &["store"] },
-    Edges { name: "sharepoint", imports: &["engine", "mapi", "model", "store", "xml"], in_tests: &[] },
+    Edges { name: "sharepoint", imports: &["content", "engine", "mapi", "model", "store", "xml"], in_tests: &[] },
     Edges {
         name: "server",
         imports: &["content", "engine", "ews", "model", "sharepoint", "store", "store-sqlite", "xml"],

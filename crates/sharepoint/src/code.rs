@@ -22,6 +22,7 @@ impl Code {
     pub(crate) const ATTACHMENT_EXISTS: Self = Self(0x8102_0067);
     pub(crate) const NO_FILE_NAME: Self = Self(0x8102_0073);
     pub(crate) const NO_TEMPLATE: Self = Self(0x8102_007b);
+    pub(crate) const NOT_OF_FEATURE: Self = Self(0x8107_2101);
     pub(crate) const BAD_PARAMETER: Self = Self(0x8200_0001);
     pub(crate) const NO_VIEW: Self = Self(0x8200_0005);
     pub(crate) const NO_LIST: Self = Self(0x8200_0006);

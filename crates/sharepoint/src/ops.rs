@@ -1,6 +1,8 @@
 //! The SOAP operations: one line each. Dispatch and the service descriptions come from this table.
 
+mod add_discussion_board_item;
 pub(crate) mod add_list;
+mod add_list_from_feature;
 mod attachments;
 mod get_list;
 mod get_list_item_changes_since_token;
@@ -73,8 +75,10 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation { service: "Lists.asmx", name: "GetListItemChangesSinceToken", parameters: &[("listName", Text), ("viewName", Text), ("query", Xml), ("viewFields", Xml), ("rowLimit", Text), ("queryOptions", Xml), ("changeToken", Text), ("contains", Xml)], result: Xml, run: get_list_item_changes_since_token::run },
     Operation { service: "Lists.asmx", name: "UpdateListItems", parameters: &[("listName", Text), ("updates", Xml)], result: Xml, run: update_list_items::run },
     Operation { service: "Lists.asmx", name: "AddList", parameters: &[("listName", Text), ("description", Text), ("templateID", Text)], result: Xml, run: add_list::run },
+    Operation { service: "Lists.asmx", name: "AddListFromFeature", parameters: &[("listName", Text), ("description", Text), ("featureID", Text), ("templateID", Text)], result: Xml, run: add_list_from_feature::run },
     Operation { service: "Lists.asmx", name: "UpdateList", parameters: &[("listName", Text), ("listProperties", Xml), ("newFields", Xml), ("updateFields", Xml), ("deleteFields", Xml), ("listVersion", Text)], result: Xml, run: update_list::run },
     Operation { service: "Lists.asmx", name: "DeleteList", parameters: &[("listName", Text)], result: Type::Nothing, run: add_list::delete },
+    Operation { service: "Lists.asmx", name: "AddDiscussionBoardItem", parameters: &[("listName", Text), ("message", Base64)], result: Xml, run: add_discussion_board_item::run },
     Operation { service: "Lists.asmx", name: "AddAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("fileName", Text), ("attachment", Base64)], result: Text, run: attachments::add },
     Operation { service: "Lists.asmx", name: "GetAttachmentCollection", parameters: &[("listName", Text), ("listItemID", Text)], result: Xml, run: attachments::all },
     Operation { service: "Lists.asmx", name: "DeleteAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("url", Text)], result: Type::Nothing, run: attachments::delete },
