@@ -23,6 +23,8 @@ impl Code {
     pub(crate) const NO_FILE_NAME: Self = Self(0x8102_0073);
     pub(crate) const NO_TEMPLATE: Self = Self(0x8102_007b);
     pub(crate) const NOT_OF_FEATURE: Self = Self(0x8107_2101);
+    pub(crate) const BAD_TYPE_NAME: Self = Self(0x8013_1600);
+    pub(crate) const TYPE_NAME_TAKEN: Self = Self(0x0000_00b7);
     pub(crate) const BAD_PARAMETER: Self = Self(0x8200_0001);
     pub(crate) const NO_VIEW: Self = Self(0x8200_0005);
     pub(crate) const NO_LIST: Self = Self(0x8200_0006);

@@ -8,6 +8,7 @@ mod calendar;
 mod caml;
 mod changes;
 mod code;
+mod content_types;
 mod context;
 mod fields;
 mod files;

@@ -171,6 +171,25 @@ impl ListDraft {
         Ok(field)
     }
 
+    /// Adds a field that a template has; its name must not be in use.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] past the bounds.
+    pub(crate) fn add_known(&mut self, mut field: Field) -> Result<(), Failure> {
+        if self.lists.custom.len() >= CUSTOM_FIELDS_MAX {
+            return Err(Failure::bad_value("The list has too many fields."));
+        }
+        field.custom = true;
+        field.base = false;
+        self.step(Step::Add(field));
+        Ok(())
+    }
+
+    /// Shows a field of the list in the default view.
+    pub(crate) fn show(&mut self, field: &Field) {
+        self.step(Step::Show { field: field.name.to_string(), view: None });
+    }
+
     /// Changes the field that a `Field` element names to what the element says. A field of the template keeps its type.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ mod add_discussion_board_item;
 pub(crate) mod add_list;
 mod add_list_from_feature;
 mod attachments;
+mod content_types;
+mod edit_content_type;
 mod get_list;
 mod get_list_item_changes_since_token;
 mod get_list_items;
@@ -82,6 +84,12 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation { service: "Lists.asmx", name: "AddAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("fileName", Text), ("attachment", Base64)], result: Text, run: attachments::add },
     Operation { service: "Lists.asmx", name: "GetAttachmentCollection", parameters: &[("listName", Text), ("listItemID", Text)], result: Xml, run: attachments::all },
     Operation { service: "Lists.asmx", name: "DeleteAttachment", parameters: &[("listName", Text), ("listItemID", Text), ("url", Text)], result: Type::Nothing, run: attachments::delete },
+    Operation { service: "Lists.asmx", name: "GetListContentTypes", parameters: &[("listName", Text), ("contentTypeId", Text)], result: Xml, run: content_types::all },
+    Operation { service: "Lists.asmx", name: "GetListContentType", parameters: &[("listName", Text), ("contentTypeId", Text)], result: Xml, run: content_types::one },
+    Operation { service: "Lists.asmx", name: "CreateContentType", parameters: &[("listName", Text), ("displayName", Text), ("parentType", Text), ("fields", Xml), ("contentTypeProperties", Xml), ("addToView", Text)], result: Text, run: edit_content_type::create },
+    Operation { service: "Lists.asmx", name: "UpdateContentType", parameters: &[("listName", Text), ("contentTypeId", Text), ("contentTypeProperties", Xml), ("newFields", Xml), ("updateFields", Xml), ("deleteFields", Xml), ("addToView", Text)], result: Xml, run: edit_content_type::update },
+    Operation { service: "Lists.asmx", name: "DeleteContentType", parameters: &[("listName", Text), ("contentTypeId", Text)], result: Xml, run: content_types::delete },
+    Operation { service: "Lists.asmx", name: "ApplyContentTypeToList", parameters: &[("webUrl", Text), ("contentTypeId", Text), ("listName", Text)], result: Xml, run: content_types::apply },
     Operation { service: "Sites.asmx", name: "GetSite", parameters: &[("SiteUrl", Text)], result: Text, run: sites::run },
     Operation { service: "SiteData.asmx", name: "GetListCollection", parameters: &[], result: Text, run: site_data::collection },
     Operation { service: "Views.asmx", name: "GetViewCollection", parameters: &[("listName", Text)], result: Xml, run: views::collection },

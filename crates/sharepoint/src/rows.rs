@@ -14,6 +14,7 @@ use xml::Writer;
 
 use crate::{
     attachments,
+    content_types::{ContentType, ROW_CONTENT_TYPE},
     fields::{Field, FieldType},
     names::Names,
     paths,
@@ -156,8 +157,27 @@ impl<'a> Row<'a> {
         paths::join(&self.list.root_folder, &self.directory())
     }
 
-    /// Its content type.
+    /// Its content type, where that is not one that the list began with.
+    fn own_content_type(&self) -> Option<&'a ContentType> {
+        let id = if self.list.content_types.is_empty() { None } else { self.stored_text(&ROW_CONTENT_TYPE) };
+        id.and_then(|id| self.list.content_types.iter().find(|own| own.id == id))
+    }
+
+    /// The name of its content type.
+    pub(crate) fn content_type_name(&self) -> &'a str {
+        let own = self.own_content_type().or_else(|| self.list.content_types.get(usize::from(self.is_folder())));
+        match own {
+            Some(own) => &own.name,
+            None if self.is_folder() => "Folder",
+            None => self.list.template.content_type_name,
+        }
+    }
+
+    /// The id of its content type.
     pub(crate) fn content_type_id(&self) -> String {
+        if let Some(own) = self.own_content_type() {
+            return own.id.clone();
+        }
         if self.is_folder() { self.list.folder_content_type_id() } else { self.list.content_type_id() }
     }
 

@@ -6,6 +6,7 @@ use xml::Writer;
 
 use crate::{
     Call,
+    content_types::{self, ContentType},
     fields::{Field, Template, custom_fields},
     list_settings::{self, Setting},
     paths, views,
@@ -25,6 +26,8 @@ pub(crate) struct List {
     pub(crate) template: &'static Template,
     /// Its fields, those of the template first.
     pub(crate) fields: Vec<Field>,
+    /// Its content types, none before they were changed: see [`content_types::of_list`].
+    pub(crate) content_types: Vec<ContentType>,
     /// Server-relative path of its folder, without a leading slash: `sites/team/Lists/Tasks`.
     pub(crate) root_folder: String,
     /// Server-relative path of the site, without slashes at the ends.
@@ -93,6 +96,7 @@ impl List {
         }
         let root_folder = paths::join(&site_folder, collection.folder());
         Self {
+            content_types: content_types::of_bag(&collection.bag),
             collection,
             template,
             fields,
@@ -126,7 +130,7 @@ impl List {
         self.fields.iter().find(|field| field.id == id)
     }
 
-    /// The content type of its items.
+    /// The content type of items that say nothing.
     pub(crate) fn content_type_id(&self) -> String {
         self.content_type(self.template.content_type)
     }

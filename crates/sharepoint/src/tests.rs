@@ -3,6 +3,7 @@
 mod attachments;
 mod caml;
 mod changes;
+mod content_types;
 mod field_types;
 mod files;
 mod indexes;

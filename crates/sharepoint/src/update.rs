@@ -10,6 +10,7 @@ use xml::encode_name;
 use crate::{
     calendar,
     code::Failure,
+    content_types::{self, ROW_CONTENT_TYPE},
     context::Context,
     fields::{Field, is_name},
     list_settings,
@@ -22,8 +23,7 @@ use crate::{
 };
 
 /// Fields that clients send along and that are not written: the server knows better.
-const IGNORED_FIELDS: &[&str] =
-    &["ContentType", "ContentTypeId", "FileRef", "FileDirRef", "UniqueId", "GUID", "PermMask"];
+const IGNORED_FIELDS: &[&str] = &["FileRef", "FileDirRef", "UniqueId", "GUID", "PermMask"];
 
 /// A value that a client writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,8 @@ pub(crate) struct Edit {
     pub(crate) number: Option<u32>,
     /// A state of approval, with a comment.
     pub(crate) moderation: Moderation,
+    /// The id of a content type of the list.
+    content_type: Option<String>,
     /// Version, time and editor of the row stay as they are.
     pub(crate) system: bool,
 }
@@ -99,6 +101,11 @@ impl Edit {
             }
             "_ModerationStatus" => self.moderation.read_status(list, text)?,
             "_ModerationComments" => self.moderation.comment = Some(text.to_owned()),
+            "ContentTypeId" if text.trim().is_empty() => {}
+            "ContentTypeId" => self.content_type = Some(content_types::named_by_id(list, text)?),
+            // The id says more than the name.
+            "ContentType" if text.trim().is_empty() || self.content_type.is_some() => {}
+            "ContentType" => self.content_type = Some(content_types::named(list, text)?),
             name if IGNORED_FIELDS.contains(&name) => {}
             name => {
                 let field = list.field(name).or_else(|| list.field(&encode_name(name)));
@@ -125,6 +132,20 @@ impl Edit {
         for (key, value) in &self.set {
             bag.put(key.clone(), value.clone());
         }
+        if let Some(id) = &self.content_type {
+            bag.set(ROW_CONTENT_TYPE, Value::text(id));
+        }
+    }
+
+    /// Whether a row may have the content type that was written.
+    ///
+    /// # Errors
+    /// [`Failure::Coded`] for the type of folders on an item, and that of items on a folder.
+    fn check_content_type(&self, folder: bool) -> Result<(), Failure> {
+        if self.content_type.as_ref().is_some_and(|id| content_types::is_of_folders(id) != folder) {
+            return Err(Failure::bad_value("The content type does not go with the row."));
+        }
+        Ok(())
     }
 }
 
@@ -182,6 +203,7 @@ pub(crate) fn draft(
             draft.bag.put(PropertyKey::field(&*field.name), value::parse(field, &text, reading)?);
         }
     }
+    edit.check_content_type(edit.folder)?;
     edit.apply(&mut draft.bag);
     check_required(list, |key| draft.bag.get(key).is_some())?;
     edit.moderation.check(list, None)?;
@@ -233,8 +255,9 @@ pub(crate) async fn change(context: &Context<'_>, list: &List, number: u32, edit
     let random = context.adapter.engine.random();
     let is_calendar = list.template.id == calendar::TEMPLATE;
     let id = ItemId::in_list(list.id(), number);
-    if edit.moderation.is_asked() {
+    if edit.moderation.is_asked() || edit.content_type.is_some() {
         let row = Item::from(context.view().await?.item(id).await?);
+        edit.check_content_type(row.flags.has(ItemFlags::FOLDER))?;
         edit.moderation.check(list, Some(&Row::new(list, &row)?))?;
     }
     let write = |draft: &mut RowDraft| {

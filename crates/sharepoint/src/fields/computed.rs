@@ -17,7 +17,7 @@ pub(super) fn content_type_id(row: &Row<'_>) -> Option<Value> {
 }
 
 pub(super) fn content_type(row: &Row<'_>) -> Option<Value> {
-    Some(Value::text(if row.is_folder() { "Folder" } else { row.list.template.content_type_name }))
+    Some(Value::text(row.content_type_name()))
 }
 
 pub(super) fn no(_: &Row<'_>) -> Option<Value> {
