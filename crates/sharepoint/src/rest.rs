@@ -9,6 +9,7 @@ mod body;
 mod context_info;
 mod entity;
 mod error;
+mod files;
 mod filter;
 mod form_values;
 mod groups;

@@ -78,7 +78,7 @@ fn order(ask: &Ask<'_>, list: &List) -> Result<Vec<OrderKey>, RestError> {
     ask.options.order.iter().map(key).collect()
 }
 
-async fn entities(
+pub(super) async fn entities(
     ask: &Ask<'_>,
     view: &mut View,
     list: &List,

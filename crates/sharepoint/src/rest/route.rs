@@ -4,8 +4,9 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, approval, attachments, context_info, error::RestError, form_values, groups, items, list_changes, list_fields,
-    lists, path::Step, recycle_bin, render_list_data, reply::Reply, role_assignments, since_token, users, views, web,
+    Ask, approval, attachments, context_info, error::RestError, files, form_values, groups, items, list_changes,
+    list_fields, lists, path::Step, recycle_bin, render_list_data, reply::Reply, role_assignments, since_token, users,
+    views, web,
 };
 
 /// What a request does.
@@ -57,6 +58,32 @@ static ROUTES: &[Route] = routes! {
     Post "web/recyclebin/deletebyids" => recycle_bin::delete_named;
     Post "web/recyclebin/restoreall" => recycle_bin::restore_all;
     Post "web/recyclebin/restorebyids" => recycle_bin::restore_named;
+    Get "web/files()" => files::file;
+    Delete "web/files()" => files::delete;
+    Get "web/files()/$value" => files::content;
+    Merge "web/files()/$value" => files::replace;
+    Get "web/files()/listitemallfields" => files::item;
+    Post "web/files()/moveto()" => files::move_to;
+    Get "web/files()/openbinarystream" => files::content;
+    Post "web/files()/recycle" => files::recycle;
+    Get "web/folders()" => files::folder;
+    Delete "web/folders()" => files::delete_folder;
+    Get "web/folders()/listitemallfields" => files::item;
+    Post "web/folders()/moveto()" => files::move_to;
+    Post "web/folders()/recycle" => files::recycle;
+    Get "web/folders()/files" => files::files;
+    Post "web/folders()/files/add()" => files::add;
+    Post "web/folders()/files/addusingpath()" => files::add;
+    Get "web/folders()/files()" => files::file;
+    Delete "web/folders()/files()" => files::delete;
+    Get "web/folders()/files()/$value" => files::content;
+    Merge "web/folders()/files()/$value" => files::replace;
+    Get "web/folders()/files()/listitemallfields" => files::item;
+    Post "web/folders()/files()/recycle" => files::recycle;
+    Get "web/folders()/folders" => files::folders;
+    Post "web/folders()/folders" => files::add_folder;
+    Post "web/folders()/folders/add()" => files::add_folder;
+    Post "web/folders()/folders/addusingpath()" => files::add_folder;
     Get "web/regionalsettings/timezone" => web::time_zone;
     Get "web/siteusers" => users::all;
     Get "web/siteusers()" => users::one;
@@ -113,6 +140,19 @@ static ROUTES: &[Route] = routes! {
     Post "web/lists()/renderlistdataasstream" => render_list_data::stream;
     Post "web/lists()/recycle" => lists::recycle;
     Get "web/lists()/rootfolder" => lists::folder;
+    Get "web/lists()/rootfolder/files" => files::files;
+    Post "web/lists()/rootfolder/files/add()" => files::add;
+    Post "web/lists()/rootfolder/files/addusingpath()" => files::add;
+    Get "web/lists()/rootfolder/files()" => files::file;
+    Delete "web/lists()/rootfolder/files()" => files::delete;
+    Get "web/lists()/rootfolder/files()/$value" => files::content;
+    Merge "web/lists()/rootfolder/files()/$value" => files::replace;
+    Get "web/lists()/rootfolder/files()/listitemallfields" => files::item;
+    Post "web/lists()/rootfolder/files()/recycle" => files::recycle;
+    Get "web/lists()/rootfolder/folders" => files::folders;
+    Post "web/lists()/rootfolder/folders" => files::add_folder;
+    Post "web/lists()/rootfolder/folders/add()" => files::add_folder;
+    Post "web/lists()/rootfolder/folders/addusingpath()" => files::add_folder;
     Get "web/lists()/views" => views::all;
     Post "web/lists()/views" => views::create;
     Post "web/lists()/views/add" => views::create;
@@ -188,6 +228,10 @@ impl Verb {
 pub(super) fn pattern(steps: &[Step]) -> String {
     let mut pattern = String::new();
     for step in steps {
+        // A folder in a folder is a folder.
+        if step.name == "folders" && step.key.is_some() && pattern.ends_with("folders()") {
+            continue;
+        }
         if !pattern.is_empty() {
             pattern.push('/');
         }

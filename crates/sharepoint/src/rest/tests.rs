@@ -2,6 +2,7 @@
 
 mod approval;
 mod batch;
+mod files;
 mod form_values;
 mod list_changes;
 mod recycle_bin;
