@@ -119,6 +119,14 @@ def attachments(name, item, who=ANNA):
     return found
 
 
+def get(path, who=ANNA):
+    """The bytes at a server-relative path."""
+    token = base64.b64encode(f"{who[0]}:{who[1]}".encode()).decode()
+    request = urllib.request.Request(URL + urllib.parse.quote(path), headers={"Authorization": "Basic " + token})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read()
+
+
 def list_changes(name, token=""):
     """Drains GetListItemChangesSinceToken; returns (rows, ids, token)."""
     rows, ids = [], []

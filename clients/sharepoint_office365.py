@@ -95,6 +95,31 @@ check("one is left for the second client", raw.attachments("Office", 9) == {"ün
 rows, _, middle = since(middle)
 check("its removal changes the row again", [row["ows_ID"] for row in rows] == ["9"], rows)
 
+# Files and folders.
+documents = context.web.get_folder_by_server_relative_url("Documents")
+sub = documents.folders.add("Office files").execute_query()
+check("a folder is made", sub.server_relative_url == "/sites/team/Documents/Office files", sub.properties)
+stored = sub.upload_file("it's ünï.bin", content).execute_query()
+path = "/sites/team/Documents/Office files/it's ünï.bin"
+check("a file is uploaded", (stored.server_relative_url, stored.length) == (path, len(content)), stored.properties)
+check("the second client reads it", raw.get(path) == content)
+check("its bytes come back", stored.get_content().execute_query().value == content)
+same = context.web.get_file_by_server_relative_path(path).get().execute_query()
+check("it goes by its path", same.unique_id == stored.unique_id, same.properties)
+attached = "/sites/team/Lists/Office/Attachments/9/ünï & more.txt"
+attached = context.web.get_file_by_server_relative_url(attached).get_content().execute_query().value
+check("so does an attachment", attached == b"second", attached)
+sub.upload_file("it's ünï.bin", b"new").execute_query()
+check("a file is written again", raw.get(path) == b"new")
+listed = [one.name for one in sub.files.get().execute_query()]
+check("a folder lists its files", listed == ["it's ünï.bin"], listed)
+listed = [one.name for one in context.web.lists.get_by_title("Documents").root_folder.folders.get().execute_query()]
+check("a library lists its folders", listed == ["Office files"], listed)
+same.delete_object().execute_query()
+check("a file is deleted", [one.name for one in sub.files.get().execute_query()] == [])
+sub.recycle().execute_query()
+check("and its folder", [one.name for one in documents.folders.get().execute_query()] == [])
+
 # The change log. ChangeType: 1 is an add, 2 an update, 3 a delete.
 def log(**wanted):
     changes = office.get_changes(ChangeQuery(Item=True, **wanted)).execute_query()

@@ -3,9 +3,9 @@
 //! \[SP.File, SP.Folder, learn.microsoft.com; observed: Office365-REST-Python-Client, PnPjs, sppull\]
 
 use bytes::Bytes;
-use engine::{AttachmentExpected, EngineError, Removal, RowAttachment, View, list_keys};
+use engine::{AttachmentExpected, EngineError, ListCollection, Removal, RowAttachment, View, list_keys};
 use http_body_util::{BodyExt, Full};
-use model::{Guid, ItemFlags, ItemId, Value as Stored, limits};
+use model::{BagRef, Guid, ItemFlags, ItemId, Value as Stored, limits};
 use serde_json::Value as Json;
 
 use super::{
@@ -13,11 +13,12 @@ use super::{
     entity::{Entity, Value},
     error::RestError,
     items,
-    path::Literal,
+    path::{By, Key, Literal},
     reply::Reply,
 };
 use crate::{
     attachments,
+    fields::Template,
     files::{check_etag, etag, store_file},
     ops::update_list_items::move_row,
     paths,
@@ -55,6 +56,10 @@ impl Place {
         for step in &ask.steps {
             match (step.name.as_str(), &step.key) {
                 ("lists", Some(_)) => path = ask.list(view).await?.collection.folder().to_owned(),
+                ("files" | "folders", Some(Key { by: By::Id, value })) if value.to_text().parse::<Guid>().is_ok() => {
+                    let id = value.to_text().parse().unwrap_or_default();
+                    path = path_of_id(view, id).await?.ok_or_else(|| missing(&value.to_text()))?;
+                }
                 ("files" | "folders", Some(key)) => path = below(ask, &path, &key.value.to_text()),
                 _ => {}
             }
@@ -129,6 +134,33 @@ fn below(ask: &Ask<'_>, path: &str, text: &str) -> String {
     } else {
         paths::join(path, text.trim_matches('/'))
     }
+}
+
+/// The path inside the site of the file or folder with a unique id; the folder of a list has the id of its list. Reads
+/// the libraries of the site once, since nothing leads from those ids to rows.
+async fn path_of_id(view: &mut View, id: Guid) -> Result<Option<String>, RestError> {
+    if let Some(list) = view.list_by_guid(id).await? {
+        return Ok(Some(list.folder().to_owned()));
+    }
+    let is_library = |list: &ListCollection| Template::by_id(list.template()).is_some_and(Template::is_library);
+    for list in view.lists().await?.iter().filter(|list| is_library(list)) {
+        let mut after = None;
+        loop {
+            let page = view.rows(list.id(), after, limits::PAGE_ROWS_MAX).await?;
+            after = page.rows.last().map(|row| row.item);
+            for row in &page.rows {
+                let bag = BagRef::new(&row.bag).map_err(EngineError::from)?;
+                if bag.get(&list_keys::ROW_UNIQUE_ID).and_then(|value| value.as_guid()) == Some(id) {
+                    let inside = bag.text(&list_keys::ROW_PATH).unwrap_or_default();
+                    return Ok(Some(paths::join(list.folder(), inside)));
+                }
+            }
+            if !page.more {
+                break;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn missing(path: &str) -> RestError {

@@ -132,6 +132,8 @@ const FOLDS: &[(&str, &str, &str, By)] = &[
     ("web", "getfilebyserverrelativepath", "files", By::Url),
     ("web", "getfolderbyserverrelativeurl", "folders", By::Url),
     ("web", "getfolderbyserverrelativepath", "folders", By::Url),
+    ("web", "getfilebyid", "files", By::Id),
+    ("web", "getfolderbyid", "folders", By::Id),
     ("files", "getbyurl", "files", By::Name),
     ("files", "getbyname", "files", By::Name),
     ("folders", "getbyurl", "folders", By::Name),

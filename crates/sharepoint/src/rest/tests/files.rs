@@ -28,6 +28,10 @@ async fn files_are_added_read_replaced_and_deleted() {
     assert_eq!(server.send("GET", &format!("{path}/$value"), &[], "").await.body, "first");
     assert_eq!(server.send("GET", &format!("{path}/openBinaryStream()"), &[], "").await.body, "first");
     assert_eq!(server.get(&path).await["UniqueId"], added["UniqueId"]);
+    let by_id = format!("web/getFileById('{}')/$value", added["UniqueId"].as_str().unwrap());
+    assert_eq!(server.send("GET", &by_id, &[], "").await.body, "first");
+    let by_id = "web/getFileById('11111111-1111-1111-1111-111111111111')";
+    assert_eq!(server.refused("GET", by_id, "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(server.get(&format!("{path}/ListItemAllFields")).await["Id"], 1);
     // A file that is there is overwritten only where the client says so.
     let again = |overwrite| format!("{ROOT}/files/add(url='A b.txt',overwrite={overwrite})");
@@ -57,6 +61,8 @@ async fn folders_hold_files_and_folders() {
     assert_eq!(server.post(&format!("{ROOT}/Folders"), &deep).await["Name"], "deep");
     let sub = "web/getFolderByServerRelativePath(decodedurl='Documents/sub')";
     server.json("POST", &format!("{sub}/files/addUsingPath(decodedurl='in.txt',overwrite=false)"), "x", "in").await;
+    let by_id = format!("web/getFolderById(guid'{}')/files", made["UniqueId"].as_str().unwrap());
+    assert_eq!(server.get(&by_id).await["value"][0]["Name"], "in.txt");
     let root_folder = "web/lists/getbytitle('Documents')/RootFolder";
     server.json("POST", &format!("{root_folder}/Files/add(url='top.txt')"), "x", "top").await;
     for (path, expected) in [
