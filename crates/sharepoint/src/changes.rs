@@ -1,5 +1,7 @@
 //! What changed in a list since a token: the one implementation, for SOAP and REST. \[MS-LISTSWS 3.1.4.22\]
 
+use std::collections::BTreeSet;
+
 use engine::{EngineError, ItemView, ListChange, ListSync, ListToken, StateFault, Verdict, View};
 use model::{ItemId, Seq, limits};
 use store::{ItemRow, TombstoneKind};
@@ -333,13 +335,11 @@ async fn drain(
     Ok(Answer { token: Some(token), anew: Some("InvalidToken"), ..Answer::default() })
 }
 
-/// Adds rows that the client wants whether they changed or not; they count for nothing.
+/// Adds rows that the client wants whether they changed or not, each once; they count for nothing.
 async fn add_extra_ids(view: &mut View, list: &List, ids: &[u32], answer: &mut Answer) -> Result<(), Failure> {
-    let wanted: Vec<ItemId> = ids
-        .iter()
-        .map(|number| ItemId::in_list(list.id(), *number))
-        .filter(|id| !answer.listing.items.iter().any(|item| item.id == *id))
-        .collect();
+    let mut there: BTreeSet<ItemId> = answer.listing.items.iter().map(|item| item.id).collect();
+    let wanted: Vec<ItemId> =
+        ids.iter().map(|number| ItemId::in_list(list.id(), *number)).filter(|id| there.insert(*id)).collect();
     answer.listing.items.extend(view.items(&wanted).await?.into_iter().flatten().map(Item::from));
     Ok(())
 }

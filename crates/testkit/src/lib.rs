@@ -8,6 +8,7 @@
 pub mod chance;
 pub mod ews;
 pub mod http;
+pub mod librarian;
 pub mod lists;
 pub mod mirror;
 pub mod question;

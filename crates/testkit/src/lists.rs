@@ -72,6 +72,8 @@ pub struct ListAsk<'a> {
     pub token: Option<&'a str>,
     /// What stands inside `contains`.
     pub contains: Option<&'a str>,
+    /// The GUID of a view.
+    pub view: Option<&'a str>,
 }
 
 impl ListAsk<'_> {
@@ -82,6 +84,7 @@ impl ListAsk<'_> {
         let token = self.token.map(escape);
         let parameters: String = [
             ("listName", Some(list.as_str())),
+            ("viewName", self.view),
             ("query", self.query),
             ("viewFields", self.fields),
             ("rowLimit", rows.as_deref()),
@@ -226,6 +229,7 @@ impl Lists {
             ("QueryOptions", ask.options.map(str::to_owned)),
             ("ChangeToken", ask.token.map(str::to_owned)),
             ("Contains", ask.contains.map(str::to_owned)),
+            ("ViewName", ask.view.map(str::to_owned)),
         ] {
             if let Some(value) = value {
                 query.insert(name.to_owned(), value.into());
