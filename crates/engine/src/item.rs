@@ -460,7 +460,7 @@ impl Mailbox {
 
 fn part(number: u32, bytes: Option<bytes::Bytes>) -> PartChange {
     match bytes {
-        Some(bytes) => PartChange::Put(PartData { part: number, bytes }),
+        Some(bytes) => PartChange::Put(PartData { part: number, bytes: bytes.into() }),
         None => PartChange::Remove(number),
     }
 }
@@ -497,6 +497,7 @@ fn measure(content: &ItemContent) -> usize {
             .map(|one| match &one.content {
                 model::AttachmentContent::None => 0,
                 model::AttachmentContent::File(bytes) => bytes.len(),
+                model::AttachmentContent::Spooled(rope) => rope.len(),
                 model::AttachmentContent::Item(item) => measure(item),
             })
             .sum::<usize>()

@@ -254,8 +254,8 @@ impl Arrival<'_> {
         ] {
             attendee.put(key, self.message.bag.get(&of).cloned());
         }
-        let bytes = Bag::encode_list(recipients.iter()).into();
-        let part = PartChange::Put(PartData { part: pack::PART_RECIPIENTS, bytes });
+        let bytes = Bag::encode_list(recipients.iter());
+        let part = PartChange::Put(PartData { part: pack::PART_RECIPIENTS, bytes: bytes.into() });
         self.change(&row, row.bag.clone(), vec![part]);
         Ok(())
     }

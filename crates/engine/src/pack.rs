@@ -5,7 +5,7 @@
 //! into one buffer.
 
 use bytes::{Buf, Bytes};
-use model::{Attachment, AttachmentContent, Bag, ItemContent, ItemId, PropertyKey, Value, limits, sets, tags};
+use model::{Attachment, AttachmentContent, Bag, ItemContent, ItemId, PropertyKey, Rope, Value, limits, sets, tags};
 use store::{ItemRow, PartData, Snapshot, StoreError};
 
 use crate::EngineError;
@@ -63,7 +63,7 @@ fn pack_at(content: ItemContent, depth: usize) -> Result<Packed, EngineError> {
         return Err(EngineError::TooLarge("properties"));
     }
     let mut parts = Vec::new();
-    let mut put = |part: u32, bytes: Bytes| {
+    let mut put = |part: u32, bytes: Rope| {
         if bytes.len() > limits::PART_BYTES_MAX {
             return Err(EngineError::TooLarge("part"));
         }
@@ -71,10 +71,10 @@ fn pack_at(content: ItemContent, depth: usize) -> Result<Packed, EngineError> {
         Ok(())
     };
     if let Some(mime) = content.mime {
-        put(PART_MIME, mime)?;
+        put(PART_MIME, mime.into())?;
     }
     if !heavy.is_empty() {
-        put(PART_HEAVY, heavy.to_bytes())?;
+        put(PART_HEAVY, heavy.to_bytes().into())?;
     }
     if !content.recipients.is_empty() {
         put(PART_RECIPIENTS, Bag::encode_list(content.recipients.iter()).into())?;
@@ -85,7 +85,8 @@ fn pack_at(content: ItemContent, depth: usize) -> Result<Packed, EngineError> {
             let mut bag = attachment.bag;
             let (kind, bytes) = match attachment.content {
                 AttachmentContent::None => (0, None),
-                AttachmentContent::File(bytes) => (1, Some(bytes)),
+                AttachmentContent::File(bytes) => (1, Some(bytes.into())),
+                AttachmentContent::Spooled(rope) => (1, Some(rope)),
                 AttachmentContent::Item(item) => (2, Some(embed(*item, depth + 1)?)),
             };
             bag.set(CONTENT_KIND, Value::I32(kind));
@@ -163,20 +164,16 @@ fn attachment(mut bag: Bag, bytes: Option<Bytes>) -> Result<Attachment, EngineEr
     Ok(Attachment { bag, content })
 }
 
-/// Packs an embedded item into one buffer: its bag, then its parts, each with number and length.
-fn embed(content: ItemContent, depth: usize) -> Result<Bytes, EngineError> {
+/// Packs an embedded item into one rope: its bag, then its parts, each with number and length.
+fn embed(content: ItemContent, depth: usize) -> Result<Rope, EngineError> {
     let packed = pack_at(content, depth)?;
-    let bytes = packed.parts.iter().map(|part| part.bytes.len() + 8).sum::<usize>();
-    let mut out = Vec::with_capacity(4 + packed.bag.len() + bytes);
-    out.extend((packed.bag.len() as u32).to_le_bytes());
-    out.extend(&packed.bag[..]);
-    // Each is let go as soon as it is copied.
+    let mut out = Rope::from((packed.bag.len() as u32).to_le_bytes().to_vec());
+    out.append(packed.bag);
     for part in packed.parts {
-        out.extend(part.part.to_le_bytes());
-        out.extend((part.bytes.len() as u32).to_le_bytes());
-        out.extend(&part.bytes[..]);
+        out.append([part.part.to_le_bytes(), (part.bytes.len() as u32).to_le_bytes()].concat());
+        out.append(part.bytes);
     }
-    Ok(out.into())
+    Ok(out)
 }
 
 fn extract(mut bytes: Bytes, depth: usize) -> Result<ItemContent, EngineError> {

@@ -422,7 +422,7 @@ pub(crate) fn checked_bag(bag: &Bag) -> Result<Bytes, EngineError> {
 fn file_part(file: Option<Bytes>) -> Result<Option<PartData>, EngineError> {
     match file {
         Some(bytes) if bytes.len() > limits::PART_BYTES_MAX => Err(EngineError::TooLarge("file")),
-        Some(bytes) => Ok(Some(PartData { part: list_keys::PART_FILE, bytes })),
+        Some(bytes) => Ok(Some(PartData { part: list_keys::PART_FILE, bytes: bytes.into() })),
         None => Ok(None),
     }
 }

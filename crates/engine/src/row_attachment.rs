@@ -124,7 +124,7 @@ impl Site {
                     part
                 }
             };
-            parts.push(PartChange::Put(PartData { part, bytes: bytes.clone() }));
+            parts.push(PartChange::Put(PartData { part, bytes: bytes.clone().into() }));
             put_table(&mut draft.bag, &all);
             Ok(())
         })

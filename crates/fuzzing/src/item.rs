@@ -330,10 +330,11 @@ fn message_survivors(item: &ItemContent) -> ItemContent {
             AttachmentContent::File(_) if !matches!(method, Some(Value::I32(2..=4 | 6..=7))) => {
                 bag.set(tags::ATTACH_METHOD, Value::I32(1));
             }
-            AttachmentContent::File(_) | AttachmentContent::None => {}
+            AttachmentContent::File(_) | AttachmentContent::Spooled(_) | AttachmentContent::None => {}
         }
         let content = match &attachment.content {
             AttachmentContent::Item(item) => AttachmentContent::Item(Box::new(message_survivors(item))),
+            AttachmentContent::Spooled(rope) => AttachmentContent::File(rope.to_bytes().unwrap_or_default()),
             other @ (AttachmentContent::None | AttachmentContent::File(_)) => other.clone(),
         };
         Attachment { bag, content }
@@ -371,6 +372,10 @@ pub fn identity(item: &ItemContent) -> Vec<u8> {
             AttachmentContent::File(bytes) => {
                 out.push(1);
                 part(bytes, &mut out);
+            }
+            AttachmentContent::Spooled(rope) => {
+                out.push(1);
+                part(&rope.to_bytes().unwrap_or_default(), &mut out);
             }
             AttachmentContent::Item(item) => {
                 out.push(2);

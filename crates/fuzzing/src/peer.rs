@@ -104,7 +104,7 @@ impl Peer<'_, '_> {
             self.prefix();
             self.bag(&attachment.bag);
             match &attachment.content {
-                AttachmentContent::None => {}
+                AttachmentContent::None | AttachmentContent::Spooled(_) => {}
                 AttachmentContent::File(bytes) => {
                     self.u32(0x3701_0102);
                     self.counted(bytes);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Bag;
+use crate::{Bag, Rope};
 
 /// The bits of an item that live in the hot table. A change of [`Self::READ`] alone is a read-flag change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,6 +71,9 @@ pub enum AttachmentContent {
     None,
     /// A file.
     File(Bytes),
+    /// A file whose bytes lie in a spool. Only on the way into the store, which gives a [`Self::File`] back: who renders
+    /// items finds nothing in it.
+    Spooled(Rope),
     /// An embedded message (method 5).
     Item(Box<ItemContent>),
 }

@@ -11,6 +11,7 @@ mod item;
 pub mod limits;
 mod predicate;
 mod property;
+mod rope;
 mod time;
 mod value;
 
@@ -21,5 +22,6 @@ pub use ids::{CollectionId, ItemId, RootId, Seq};
 pub use item::{Attachment, AttachmentContent, ItemContent, ItemFlags};
 pub use predicate::{Comparison, ContainmentMode, Operand, Order, Predicate, Row, SortKey};
 pub use property::{KeyRef, PropertyKey, lids, names, sets, tags};
+pub use rope::{Extent, MemorySpool, Rope, Spool};
 pub use time::{Civil, Time};
 pub use value::{PropertyType, Value, ValueRef};

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use model::{RootId, Time};
+use model::{RootId, Rope, Time};
 use sha2::{Digest, Sha256};
 use store::StoreError;
 
@@ -41,6 +41,15 @@ pub(crate) fn hash(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
 
+/// The hash of content that need not lie in memory. Costs reading it.
+pub(crate) fn hash_rope(rope: &Rope) -> io::Result<Hash> {
+    let mut hasher = Sha256::new();
+    for chunk in rope.chunks() {
+        hasher.update(&chunk?);
+    }
+    Ok(hasher.finalize().into())
+}
+
 impl Blobs {
     /// The directory of large parts inside `directory`.
     pub(crate) fn new(directory: &Path, synchronous: Synchronous) -> Self {
@@ -59,13 +68,13 @@ impl Blobs {
     }
 
     /// Makes sure that the content is on the medium. Writes nothing where it is already.
-    pub(crate) fn put(&self, root: RootId, hash: &Hash, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&self, root: RootId, hash: &Hash, content: &Rope) -> io::Result<()> {
         let (directory, path) = self.place(root, hash);
-        let there = fs::metadata(&path).is_ok_and(|file| file.len() == bytes.len() as u64);
+        let there = fs::metadata(&path).is_ok_and(|file| file.len() == content.len() as u64);
         if !there {
             let number = self.written.fetch_add(1, Ordering::Relaxed);
             let temporary = directory.join(format!("new-{}-{number}", process::id()));
-            let result = self.write(&temporary, bytes).and_then(|()| fs::rename(&temporary, &path));
+            let result = self.write(&temporary, content).and_then(|()| fs::rename(&temporary, &path));
             if let Err(error) = result {
                 let _ = fs::remove_file(&temporary);
                 return Err(error);
@@ -75,9 +84,11 @@ impl Blobs {
         self.sync(&directory)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, content: &Rope) -> io::Result<()> {
         let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
+        for chunk in content.chunks() {
+            file.write_all(&chunk?)?;
+        }
         if self.synchronous == Synchronous::Full { file.sync_all() } else { Ok(()) }
     }
 
@@ -194,7 +205,7 @@ mod tests {
         let blobs = Blobs::new(directory.path(), Synchronous::Off);
         blobs.create().unwrap();
         let (root, hash) = (RootId(7), hash(b"content"));
-        blobs.put(root, &hash, b"content").unwrap();
+        blobs.put(root, &hash, &Rope::from(&b"content"[..])).unwrap();
         assert_eq!(blobs.get(root, &hash).unwrap(), "content");
         let mut seen = Vec::new();
         let removed = blobs.sweep(|root, hash| {

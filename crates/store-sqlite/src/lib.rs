@@ -184,7 +184,7 @@ impl SqliteStore {
     fn put_blobs(&self, commit: &Commit) -> Result<Vec<Hash>, Failure> {
         let mut hashes = Vec::new();
         for part in commit.writes.iter().flat_map(parts).filter(|part| part.bytes.len() > self.blob_threshold_bytes) {
-            let hash = blobs::hash(&part.bytes);
+            let hash = blobs::hash_rope(&part.bytes)?;
             self.blobs.put(commit.root, &hash, &part.bytes)?;
             hashes.push(hash);
         }

@@ -100,6 +100,7 @@ macro_rules! battery {
                 parts::equal_parts_live_as_long_as_one_needs_them,
                 parts::large_parts_come_back_whole,
                 parts::parts_come_in_ranges,
+                parts::parts_may_lie_outside_of_memory,
                 parts::parts_change_in_order,
                 parts::parts_go_with_their_item,
                 random::random_histories_agree_with_the_memory_store,

@@ -1,7 +1,7 @@
 //! What a store is asked to write.
 
 use bytes::Bytes;
-use model::{CollectionId, Guid, ItemFlags, ItemId, RootId, Seq, Time, limits};
+use model::{CollectionId, Guid, ItemFlags, ItemId, RootId, Rope, Seq, Time, limits};
 
 use crate::{FieldKey, ItemRef, RootKind, StoreError, TombstoneKind};
 
@@ -119,7 +119,7 @@ pub struct PartData {
     /// Its number.
     pub part: u32,
     /// Its bytes.
-    pub bytes: Bytes,
+    pub bytes: Rope,
 }
 
 /// A new item.

@@ -222,7 +222,7 @@ fn attachment(
     let mut bag = Bag::new();
     let name = part.file_name().unwrap_or_else(|| match &content {
         AttachmentContent::Item(item) => item.bag.text(&tags::SUBJECT).unwrap_or_default().to_owned(),
-        AttachmentContent::File(_) | AttachmentContent::None => {
+        AttachmentContent::File(_) | AttachmentContent::Spooled(_) | AttachmentContent::None => {
             format!("ATT{:05}.{}", number + 1, extension_of(&part.kind, &part.subtype))
         }
     });

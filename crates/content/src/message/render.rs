@@ -59,7 +59,7 @@ fn fingerprint(item: &ItemContent, depth: usize) -> String {
         for attachment in &item.attachments {
             hash.update(attachment.bag.encode());
             match &attachment.content {
-                AttachmentContent::None => {}
+                AttachmentContent::None | AttachmentContent::Spooled(_) => {}
                 AttachmentContent::File(bytes) => hash.update(bytes),
                 AttachmentContent::Item(inner) if depth > 0 => add(inner, depth - 1, hash),
                 AttachmentContent::Item(_) => {}
@@ -326,7 +326,7 @@ impl Writer<'_> {
             .find_map(|key| bag.text(key).filter(|name| !name.is_empty()));
         let embedded = match &attachment.content {
             AttachmentContent::Item(item) => Some(render_within(item, self.context, self.depth - 1)),
-            AttachmentContent::File(_) | AttachmentContent::None => None,
+            AttachmentContent::File(_) | AttachmentContent::Spooled(_) | AttachmentContent::None => None,
         };
         let media_type = match &embedded {
             Some(_) => "message/rfc822",
@@ -357,13 +357,15 @@ impl Writer<'_> {
                 self.out.extend(b"Content-Transfer-Encoding: base64\r\n\r\n");
                 transfer::encode_base64(bytes, &mut self.out);
             }
-            (AttachmentContent::Item(_) | AttachmentContent::None, None) => self.out.extend(b"\r\n"),
+            (AttachmentContent::Item(_) | AttachmentContent::Spooled(_) | AttachmentContent::None, None) => {
+                self.out.extend(b"\r\n")
+            }
         }
     }
 
     fn is_writable(&self, attachment: &Attachment) -> bool {
         match attachment.content {
-            AttachmentContent::None => false,
+            AttachmentContent::None | AttachmentContent::Spooled(_) => false,
             AttachmentContent::File(_) => true,
             AttachmentContent::Item(_) => self.depth > 0,
         }

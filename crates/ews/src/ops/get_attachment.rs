@@ -189,7 +189,7 @@ async fn whole_inside(view: &mut View, item: ItemId, path: &[u32]) -> Result<Opt
     }
     Ok(at.and_then(|found| match found.content {
         AttachmentContent::Item(item) => Some(item),
-        AttachmentContent::None | AttachmentContent::File(_) => None,
+        AttachmentContent::None | AttachmentContent::File(_) | AttachmentContent::Spooled(_) => None,
     }))
 }
 

@@ -32,7 +32,9 @@ fn write_message(encoder: &mut Encoder, item: &ItemContent, sink: &mut dyn FnMut
     for (number, attachment) in (0..).zip(&item.attachments) {
         sink(&encoder.take());
         match &attachment.content {
-            AttachmentContent::None => encoder.begin_attachment(number, &attachment.bag, None),
+            AttachmentContent::None | AttachmentContent::Spooled(_) => {
+                encoder.begin_attachment(number, &attachment.bag, None)
+            }
             AttachmentContent::File(bytes) => {
                 encoder.begin_attachment(number, &attachment.bag, Some(Kind::File));
                 if encoder.begin_data(bytes.len() as u32) {

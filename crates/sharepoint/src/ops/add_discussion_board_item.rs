@@ -183,7 +183,7 @@ fn files(item: &ItemContent) -> Vec<(String, Bytes)> {
                 Some(mime) => (mime.clone(), ".eml"),
                 None => continue,
             },
-            AttachmentContent::None => continue,
+            AttachmentContent::Spooled(_) | AttachmentContent::None => continue,
         };
         let bag = &attachment.bag;
         let given = bag.text(&tags::ATTACH_LONG_FILENAME).or(bag.text(&tags::ATTACH_FILENAME)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Writes of items, their bags and their parts.
 
 use bytes::Bytes;
-use model::{CollectionId, ItemFlags, ItemId, Seq};
+use model::{CollectionId, ItemFlags, ItemId, Rope, Seq};
 use rusqlite::params;
 use store::{
     CollectionRef, ItemChange, ItemRow, NewItemId, PartChange, PartData, StoreError, TombstoneKind, WriteReceipt,
@@ -318,20 +318,21 @@ impl Applier<'_> {
     fn put_part(&mut self, item: ItemId, part: &PartData) -> Result<(), Failure> {
         self.drop_part(item, part.part)?;
         let large = part.bytes.len() > self.blob_threshold_bytes;
-        let hash = large.then(|| self.hashes.next().copied().unwrap_or_else(|| blobs::hash(&part.bytes)));
+        let known = large.then(|| self.hashes.next().copied().map_or_else(|| blobs::hash_rope(&part.bytes), Ok));
+        let hash = known.transpose()?;
         if let Some(hash) = hash {
             self.refer(&hash, &part.bytes)?;
         }
-        let inline = hash.is_none().then_some(&part.bytes[..]);
+        let inline = if hash.is_none() { Some(part.bytes.to_bytes()?) } else { None };
         self.execute(
             "INSERT INTO item_part(root_id, item_id, part, size, hash, inline) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-            params![self.root, item.to_i64(), part.part, part.bytes.len() as i64, hash, inline],
+            params![self.root, item.to_i64(), part.part, part.bytes.len() as i64, hash, inline.as_deref()],
         )?;
         Ok(())
     }
 
     /// Counts one more reference to a file. The file of a counted one is there, for the write lock is held.
-    fn refer(&self, hash: &blobs::Hash, bytes: &Bytes) -> Result<(), Failure> {
+    fn refer(&self, hash: &blobs::Hash, bytes: &Rope) -> Result<(), Failure> {
         let key = params![self.root, hash];
         let sql = "UPDATE blob_ref SET refs = refs + 1 WHERE root_id = ?1 AND hash = ?2 AND refs > 0";
         if self.execute(sql, key)? > 0 {

@@ -100,7 +100,7 @@ fn what_a_crash_left_is_swept_at_the_next_start() {
 #[test]
 fn a_damaged_file_is_corrupt() {
     let Fixture { store, directory } = begun();
-    let item = create(&store, vec![large(1), PartData { part: 2, bytes: Bytes::from_static(b"small") }]);
+    let item = create(&store, vec![large(1), PartData { part: 2, bytes: Bytes::from_static(b"small").into() }]);
     for entry in fs::read_dir(directory.path().join("blobs")).unwrap() {
         for file in fs::read_dir(entry.unwrap().path()).unwrap() {
             fs::write(file.unwrap().path(), vec![2; 100_000]).unwrap();

@@ -100,7 +100,7 @@ fn work() {
 
 /// Creates an item, and deletes every fifth again.
 fn commit(store: &SqliteStore, round: u64, thread: u64, number: u64) {
-    let parts = part(round, thread, number).map(|bytes| PartData { part: PART, bytes });
+    let parts = part(round, thread, number).map(|bytes| PartData { part: PART, bytes: bytes.into() });
     let new = NewItem {
         collection: COLLECTION.into(),
         id: NewItemId::Seq,

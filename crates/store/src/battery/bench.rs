@@ -19,7 +19,7 @@ pub(super) const fn text(text: &'static str) -> Bytes {
 
 /// A part.
 pub(super) fn part(part: u32, bytes: impl Into<Bytes>) -> PartData {
-    PartData { part, bytes: bytes.into() }
+    PartData { part, bytes: bytes.into().into() }
 }
 
 /// Creates a top collection.

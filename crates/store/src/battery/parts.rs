@@ -1,10 +1,12 @@
 //! Parts of items.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use model::{ItemId, Seq, limits::PART_RANGE_BYTES_MAX};
+use model::{Extent, ItemId, MemorySpool, Rope, Seq, limits::PART_RANGE_BYTES_MAX};
 
 use super::bench::{Bench, delete, flag, part, plain, text, touch};
-use crate::{ItemChange, NewItem, NewItemId, PartChange, Store, Write};
+use crate::{ItemChange, NewItem, NewItemId, PartChange, PartData, Store, StoreError, Write};
 
 /// Bytes that do not repeat soon.
 fn noise(length: usize, seed: u8) -> Bytes {
@@ -21,7 +23,7 @@ pub fn large_parts_come_back_whole(store: &dyn Store) {
     let item = bench.create(NewItem { parts: parts.clone(), ..plain(folder) });
     let mut view = bench.view();
     for part in &parts {
-        assert!(view.part(item, part.part).as_ref() == Some(&part.bytes), "part of {} bytes", part.bytes.len());
+        assert!(view.part(item, part.part) == part.bytes.to_bytes().ok(), "part of {} bytes", part.bytes.len());
     }
     let mut expected: Vec<(u32, u64)> = numbers.into_iter().zip(sizes.map(|size| size as u64)).collect();
     expected.sort_unstable();
@@ -44,7 +46,11 @@ pub fn parts_come_in_ranges(store: &dyn Store) {
                 let start = usize::try_from(offset).unwrap().min(part.bytes.len());
                 let end = start.saturating_add(bytes_max.min(PART_RANGE_BYTES_MAX)).min(part.bytes.len());
                 let came = view.part_range(item, part.part, offset, bytes_max);
-                assert!(came == Some(part.bytes.slice(start..end)), "{} at {offset}, {bytes_max}", part.bytes.len());
+                assert!(
+                    came == Some(part.bytes.to_bytes().unwrap().slice(start..end)),
+                    "{} at {offset}, {bytes_max}",
+                    part.bytes.len()
+                );
             }
         }
     }
@@ -154,4 +160,37 @@ pub fn parts_go_with_their_item(store: &dyn Store) {
     assert_eq!((bench.view().part(item, 1), bench.view().part(item, 2)), (None, None));
     bench.create(NewItem { id: NewItemId::Given(item), ..plain(folder) });
     assert_eq!(bench.view().parts(item), []);
+}
+
+/// Parts whose bytes lie in a spool, in pieces of it and of memory, come back as others do. Where the spool cannot be read
+/// nothing is written.
+pub fn parts_may_lie_outside_of_memory(store: &dyn Store) {
+    let bench = Bench::new(store, 7);
+    let folder = bench.folder();
+    let content = noise(3_000_000, 1);
+    let spool = Arc::new(MemorySpool::from(content.to_vec()));
+    let spooled = |offset: usize, bytes: usize| {
+        Rope::spooled(Extent { spool: spool.clone(), offset: offset as u64, bytes: bytes as u64 })
+    };
+    let mut mixed = Rope::from(&b"head"[..]);
+    mixed.append(spooled(5, 1_000_000));
+    mixed.append(&b"tail"[..]);
+    let parts =
+        [(1, spooled(0, 3_000_000)), (2, mixed), (3, spooled(7, 100)), (4, spooled(0, 0)), (5, Rope::default())];
+    let parts = parts.map(|(part, bytes)| PartData { part, bytes });
+    let item = bench.create(NewItem { parts: parts[..2].to_vec(), ..plain(folder) });
+    let more = parts[2..].iter().cloned().map(PartChange::Put).collect();
+    bench.one(Write::UpdateItem(ItemChange { parts: more, content: true, ..touch(item) }));
+    let mut view = bench.view();
+    assert!(view.part(item, 1).unwrap() == content);
+    assert!(view.part(item, 2).unwrap() == [&b"head"[..], &content[5..1_000_005], b"tail"].concat());
+    assert!(view.part(item, 3).unwrap() == content[7..107]);
+    assert_eq!((view.part(item, 4).unwrap(), view.part(item, 5).unwrap()), (Bytes::new(), Bytes::new()));
+    assert_eq!(view.parts(item), [(1, 3_000_000), (2, 1_000_008), (3, 100), (4, 0), (5, 0)]);
+    for bytes in [100, 100_000] {
+        let lost = PartData { part: 1, bytes: spooled(2_999_990, bytes) };
+        let change = ItemChange { parts: vec![PartChange::Put(lost)], content: true, ..touch(item) };
+        assert!(matches!(bench.try_write(vec![Write::UpdateItem(change)]), Err(StoreError::TryAgain(_))), "{bytes}");
+        assert!(bench.view().part(item, 1).unwrap() == content);
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use model::{CollectionId, ItemFlags, ItemId, Seq, Time};
+use model::{CollectionId, ItemFlags, ItemId, Rope, Seq, Time};
 
 use super::state::{Entry, RootState, SpanRow, positions};
 use crate::{
@@ -216,7 +216,7 @@ impl Writer<'_> {
         let seq = self.state.position();
         let item = self.new_item(collection, new.id, seq)?;
         for part in new.parts {
-            self.state.parts.put((item, part.part), part.bytes);
+            self.state.parts.put((item, part.part), in_memory(&part.bytes)?);
         }
         let created_seq = self.forget_end(collection, new.id).unwrap_or(seq);
         self.arrive(item, collection, (seq, created_seq), new.flags, new.bag)
@@ -270,7 +270,7 @@ impl Writer<'_> {
         }
         for part in parts {
             match part {
-                PartChange::Put(part) => self.state.parts.put((item, part.part), part.bytes),
+                PartChange::Put(part) => self.state.parts.put((item, part.part), in_memory(&part.bytes)?),
                 PartChange::Remove(part) => {
                     self.state.parts.take(&(item, part));
                 }
@@ -446,4 +446,9 @@ impl Writer<'_> {
 /// The range of ids after `after`, to the end.
 pub(super) fn behind<T>(after: Option<T>) -> (Bound<T>, Bound<T>) {
     (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+/// The bytes of a part.
+fn in_memory(rope: &Rope) -> Result<Bytes, StoreError> {
+    rope.to_bytes().map_err(|error| StoreError::TryAgain(error.to_string()))
 }
