@@ -1,12 +1,12 @@
 //! What is attacked. Each target takes any bytes, and panics where something is wrong.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use content::message::{Import, Render};
-use mapi::fasttransfer::{self, frame, lex::Lexer};
-use model::{ItemContent, Time};
+use mapi::fasttransfer::{self, Decoded, FastTransferError, frame, lex::Lexer};
+use model::{Extent, ItemContent, MemorySpool, Time};
 use xml::{Document, Limits};
 
 use crate::{item, mailbox::Mailbox, peer, source::Source};
@@ -34,6 +34,7 @@ pub fn fasttransfer_decode(bytes: &[u8]) {
     let framed = peer::framed(bytes, &mut Source::new(&[]));
     for payload in [bytes, &framed] {
         let _ = frame::Records::new(payload).count();
+        same_through_windows(payload);
         if let Ok(decoded) = fasttransfer::decode(payload) {
             let again = round_trip(&decoded.content, decoded.read);
             // What was read can be written: only the flags may come to where there were none.
@@ -50,9 +51,28 @@ pub fn fasttransfer_round_trip(bytes: &[u8]) {
     let expected = item::survivors(&made);
     let read = flags.has(model::ItemFlags::READ);
     item::assert_same(&round_trip(&made, read), &expected, "ours");
-    let decoded = fasttransfer::decode(&peer::payload(&expected, &mut source)).expect("a peer's payload");
+    let payload = peer::payload(&expected, &mut source);
+    same_through_windows(&payload);
+    let decoded = fasttransfer::decode(&payload).expect("a peer's payload");
     item::assert_same(&decoded.content, &expected, "a peer's");
     assert!(decoded.replaces_recipients && decoded.replaces_attachments);
+}
+
+/// A payload outside of memory, of which small pieces are seen at once, means or breaks the same.
+fn same_through_windows(payload: &[u8]) {
+    let facts = |decoded: Result<Decoded, FastTransferError>| {
+        let facts =
+            |one: Decoded| (item::identity(&one.content), one.read, one.replaces_recipients, one.replaces_attachments);
+        decoded.map(facts)
+    };
+    let expected = facts(fasttransfer::decode(payload));
+    for window in [1, 9, 100, 4_096] {
+        let head = b"in front".to_vec();
+        let (offset, bytes) = (head.len() as u64, payload.len() as u64);
+        let spool = MemorySpool::from([&head, payload].concat());
+        let extent = Extent { spool: Arc::new(spool), offset, bytes };
+        assert!(facts(fasttransfer::decode_spooled_by(&extent, window)) == expected, "by {window}");
+    }
 }
 
 fn round_trip(content: &ItemContent, read: bool) -> ItemContent {

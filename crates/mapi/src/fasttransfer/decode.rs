@@ -4,7 +4,7 @@
 //! elements.
 
 use model::{
-    Attachment, AttachmentContent, Bag, ItemContent, PropertyKey, Value,
+    Attachment, AttachmentContent, Bag, Extent, ItemContent, PropertyKey, Rope, Value,
     limits::{ATTACHMENTS_MAX, EMBED_DEPTH_MAX, RECIPIENTS_MAX},
     tags,
 };
@@ -14,6 +14,7 @@ use super::{
     FastTransferError::{self, Damaged, TooMany},
     PROPERTIES_MAX, frame, is_private, is_recomputed,
     lex::{self, Element, Lexer, Marker},
+    window,
 };
 
 /// The code page of text that was turned into UTF-8.
@@ -49,7 +50,30 @@ pub fn decode(payload: &[u8]) -> Result<Decoded, FastTransferError> {
 /// As [`decode`].
 pub fn decode_owned(payload: Vec<u8>) -> Result<Decoded, FastTransferError> {
     let stream = frame::stream(payload)?.into();
-    let mut message = message(&mut Lexer::sharing(&stream), 0)?;
+    item(&mut Lexer::sharing(&stream))
+}
+
+/// As [`decode`], for a payload in a spool, which is overwritten. Large files of attachments stay there
+/// ([`AttachmentContent::Spooled`]), at whatever depth; takes the memory of the other values, twice while one is read.
+///
+/// # Errors
+/// As [`decode`], and [`FastTransferError::Unreadable`].
+pub fn decode_spooled(payload: &Extent) -> Result<Decoded, FastTransferError> {
+    decode_spooled_by(payload, window::WINDOW_BYTES)
+}
+
+/// As [`decode_spooled`], with about `window` bytes in memory at once; files that are not smaller stay where they are.
+///
+/// # Errors
+/// As [`decode_spooled`].
+pub fn decode_spooled_by(payload: &Extent, window: usize) -> Result<Decoded, FastTransferError> {
+    let stream = window::stream(payload, window)?;
+    item(&mut window::Elements::new(&stream, window))
+}
+
+/// A whole stream.
+fn item(elements: &mut impl Elements) -> Result<Decoded, FastTransferError> {
+    let mut message = message(elements, 0)?;
     let bag = &mut message.content.bag;
     let flags = match bag.get(&tags::MESSAGE_FLAGS) {
         Some(Value::I32(flags)) => Some(*flags),
@@ -62,8 +86,13 @@ pub fn decode_owned(payload: Vec<u8>) -> Result<Decoded, FastTransferError> {
     Ok(message)
 }
 
+/// The elements of a stream, wherever it lies.
+trait Elements: Iterator<Item = Result<Element, FastTransferError>> {}
+
+impl<T: Iterator<Item = Result<Element, FastTransferError>>> Elements for T {}
+
 /// A message up to the end of the stream (depth 0) or of the embedding.
-fn message(lexer: &mut Lexer<'_>, depth: usize) -> Result<Decoded, FastTransferError> {
+fn message(lexer: &mut impl Elements, depth: usize) -> Result<Decoded, FastTransferError> {
     if depth > EMBED_DEPTH_MAX {
         return Err(TooMany("messages inside one another"));
     }
@@ -93,6 +122,7 @@ fn message(lexer: &mut Lexer<'_>, depth: usize) -> Result<Decoded, FastTransferE
                 }
             }
             Element::Object(_) => {}
+            Element::File(file) => properties.add_file(&file)?,
             Element::Marker(Marker::StartRecip) => {
                 if message.content.recipients.len() >= RECIPIENTS_MAX {
                     return Err(TooMany("recipients"));
@@ -114,20 +144,21 @@ fn message(lexer: &mut Lexer<'_>, depth: usize) -> Result<Decoded, FastTransferE
     Ok(message)
 }
 
-fn recipient(lexer: &mut Lexer<'_>) -> Result<Bag, FastTransferError> {
+fn recipient(lexer: &mut impl Elements) -> Result<Bag, FastTransferError> {
     let mut properties = Properties::default();
     loop {
         match lexer.next().ok_or(Damaged("missing EndToRecip"))?? {
             // The place in the list says it.
             Element::Property(tags::ROW_ID, _) | Element::Object(_) => {}
             Element::Property(key, value) => properties.add(key, value)?,
+            Element::File(file) => properties.add_file(&file)?,
             Element::Marker(Marker::EndToRecip) => return Ok(properties.into_bag()),
             Element::Marker(_) => return Err(Damaged("marker out of place")),
         }
     }
 }
 
-fn attachment(lexer: &mut Lexer<'_>, depth: usize) -> Result<Attachment, FastTransferError> {
+fn attachment(lexer: &mut impl Elements, depth: usize) -> Result<Attachment, FastTransferError> {
     let mut properties = Properties::default();
     let mut file = None;
     let mut embedded = None;
@@ -135,7 +166,8 @@ fn attachment(lexer: &mut Lexer<'_>, depth: usize) -> Result<Attachment, FastTra
         match lexer.next().ok_or(Damaged("missing EndAttach"))?? {
             // The place in the list says it.
             Element::Property(tags::ATTACH_NUMBER, _) | Element::Object(_) => {}
-            Element::Property(tags::ATTACH_DATA, Value::Binary(bytes)) => file = Some(bytes),
+            Element::Property(tags::ATTACH_DATA, Value::Binary(bytes)) => file = Some(AttachmentContent::File(bytes)),
+            Element::File(rope) => file = Some(AttachmentContent::Spooled(rope)),
             Element::Property(key, value) => properties.add(key, value)?,
             Element::Marker(Marker::StartEmbed) if embedded.is_none() => {
                 embedded = Some(Box::new(message(lexer, depth + 1)?.content));
@@ -146,7 +178,7 @@ fn attachment(lexer: &mut Lexer<'_>, depth: usize) -> Result<Attachment, FastTra
     }
     let content = match (embedded, file) {
         (Some(item), _) => AttachmentContent::Item(item),
-        (None, Some(bytes)) => AttachmentContent::File(bytes),
+        (None, Some(file)) => file,
         (None, None) => AttachmentContent::None,
     };
     Ok(Attachment { bag: properties.into_bag(), content })
@@ -176,6 +208,11 @@ impl Properties {
         }
         self.0.push((key, value));
         Ok(())
+    }
+
+    fn add_file(&mut self, file: &Rope) -> Result<(), FastTransferError> {
+        let (key, value) = window::as_property(file)?;
+        self.add(key, value)
     }
 
     /// The last value wins.

@@ -139,7 +139,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn read(opcode: u32, body: &'a [u8]) -> Result<Self, FastTransferError> {
+    pub(super) fn read(opcode: u32, body: &'a [u8]) -> Result<Self, FastTransferError> {
         match (opcode, body) {
             (CONFIG | DATA | INTERFACE | VERSION, []) => Ok(Self::Empty),
             (CONFIG, _) => {

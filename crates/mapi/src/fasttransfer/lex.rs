@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use encoding_rs::{self as enc, Encoding};
-use model::{Guid, PropertyKey, Time, Value};
+use model::{Guid, PropertyKey, Rope, Time, Value};
 
 use super::FastTransferError::{self, Damaged};
 
@@ -99,6 +99,8 @@ pub const TEXT_TYPE: u16 = CODE_PAGE_BIT | 1200;
 
 /// Bytes from which on a binary value may keep the whole stream in memory.
 const SHARED_BYTES_MIN: usize = 64 << 10;
+/// An element goes on behind the window, which must grow.
+pub(super) const CUT: FastTransferError = Damaged("cut by the window");
 const CODE_PAGE_BIT: u16 = 0x8000;
 const MULTIPLE_BIT: u16 = 0x1000;
 const NAMED_IDS_START: u16 = 0x8000;
@@ -112,6 +114,8 @@ pub enum Element {
     Property(PropertyKey, Value),
     /// A property whose value is an object (type 0x000D), which no bag can hold. The value was skipped.
     Object(PropertyKey),
+    /// `PidTagAttachDataBinary` with a value that was left where it is. Only streams outside of memory have it.
+    File(Rope),
 }
 
 /// The elements of a stream, in order. Ends after the first error.
@@ -120,20 +124,37 @@ pub struct Lexer<'a> {
     rest: &'a [u8],
     /// What `rest` is the rest of, where values may share its memory.
     shared: Option<&'a Bytes>,
+    /// Bytes of the stream behind `rest`.
+    beyond: u64,
 }
 
 impl<'a> Lexer<'a> {
     /// The elements of `stream`.
     pub const fn new(stream: &'a [u8]) -> Self {
-        Self { rest: stream, shared: None }
+        Self { rest: stream, shared: None, beyond: 0 }
     }
 
     /// The elements of `stream`, in whose memory large binary values stay.
     pub fn sharing(stream: &'a Bytes) -> Self {
-        Self { rest: stream, shared: Some(stream) }
+        Self { rest: stream, shared: Some(stream), beyond: 0 }
     }
 
-    fn element(&mut self) -> Result<Element, FastTransferError> {
+    /// The elements of a stream that begins with `window`, behind which there are `beyond` bytes more.
+    pub(super) const fn before(window: &'a [u8], beyond: u64) -> Self {
+        Self { rest: window, shared: None, beyond }
+    }
+
+    /// What follows the last element.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Why `bytes` cannot be taken.
+    fn short(&self, bytes: usize, why: &'static str) -> FastTransferError {
+        if self.beyond > 0 && bytes as u64 <= self.rest.len() as u64 + self.beyond { CUT } else { Damaged(why) }
+    }
+
+    pub(super) fn element(&mut self) -> Result<Element, FastTransferError> {
         let definition = self.u32()?;
         if let Some(marker) = Marker::from_code(definition) {
             return Ok(Element::Marker(marker));
@@ -153,8 +174,10 @@ impl<'a> Lexer<'a> {
             [0] => Ok(PropertyKey::Lid(set, self.u32()?)),
             [1] => {
                 let (units, _) = self.rest.as_chunks::<2>();
-                let length =
-                    units.iter().position(|unit| *unit == [0, 0]).ok_or(Damaged("property name not terminated"))?;
+                let length = units
+                    .iter()
+                    .position(|unit| *unit == [0, 0])
+                    .ok_or(self.short(0, "property name not terminated"))?;
                 let name = self.take(2 * length)?;
                 self.take(2)?;
                 Ok(PropertyKey::name(set, enc::UTF_16LE.decode_without_bom_handling(name).0))
@@ -247,7 +270,7 @@ impl<'a> Lexer<'a> {
         let count = self.u32()? as usize;
         // Each piece has a length of four bytes at least.
         if count > self.rest.len() / 4 {
-            return Err(Damaged("count exceeds data"));
+            return Err(self.short(count.saturating_mul(4), "count exceeds data"));
         }
         (0..count).map(|_| read(self)).collect()
     }
@@ -262,13 +285,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], FastTransferError> {
-        let (head, rest) = self.rest.split_first_chunk().ok_or(Damaged("value cut short"))?;
+        let (head, rest) = self.rest.split_first_chunk().ok_or(self.short(N, "value cut short"))?;
         self.rest = rest;
         Ok(*head)
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], FastTransferError> {
-        let (head, rest) = self.rest.split_at_checked(length).ok_or(Damaged("length exceeds data"))?;
+        let (head, rest) = self.rest.split_at_checked(length).ok_or(self.short(length, "length exceeds data"))?;
         self.rest = rest;
         Ok(head)
     }

@@ -10,8 +10,9 @@ pub mod frame;
 pub mod lex;
 #[cfg(test)]
 mod tests;
+mod window;
 
-pub use decode::{Decoded, decode, decode_owned};
+pub use decode::{Decoded, decode, decode_owned, decode_spooled, decode_spooled_by};
 pub use encode::{Encoder, Kind, encode, encode_records};
 
 use model::{PropertyKey, sets};
@@ -28,6 +29,9 @@ pub enum FastTransferError {
     /// Well formed as far as read, but more than we take of what is named.
     #[error("item stream has too many {0}")]
     TooMany(&'static str),
+    /// The spool in which the payload lies cannot be read or written. Sending it again may help.
+    #[error("item stream cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
 }
 
 /// The method of an attachment by value.
