@@ -16,12 +16,14 @@ mod limits;
 mod name;
 mod parse;
 pub mod soap;
+mod spool;
 mod writer;
 
 pub use document::{Attributes, Children, Document, Node};
 pub use error::XmlError;
 pub use limits::Limits;
 pub use name::{decode_name, encode_name};
+pub use spool::{Aside, Spooler};
 pub use writer::Writer;
 
 /// The namespace of attributes such as `xml:lang`, bound to the prefix `xml` in every document.
