@@ -7,7 +7,7 @@ use model::Guid;
 
 use crate::header::ConnectingSid;
 use crate::id::MailboxId;
-use crate::{Ews, Failure, Fault, Header, ResponseCode, Settings};
+use crate::{Ews, Failure, Fault, Header, ResponseCode, Settings, Spools};
 
 /// Whom the caller acts as, where the header names somebody: everything then is as if that one had asked.
 ///
@@ -38,14 +38,16 @@ pub(crate) struct Context<'a> {
     pub(crate) header: Header,
     /// What is set about the service.
     pub(crate) settings: Settings,
+    /// What of it lies outside of memory.
+    pub(crate) spools: Spools,
     /// Mailboxes opened by this request: few, since each is one that the caller may use.
     open: Mutex<Vec<Mailbox>>,
 }
 
 impl<'a> Context<'a> {
     /// A request of `caller`: of the one who sent it, or of whom that one acts as (see [`acting_as`]).
-    pub(crate) const fn new(ews: &'a Ews, caller: &'a Caller, header: Header) -> Self {
-        Self { engine: &ews.engine, caller, header, settings: ews.settings, open: Mutex::new(Vec::new()) }
+    pub(crate) const fn new(ews: &'a Ews, caller: &'a Caller, header: Header, spools: Spools) -> Self {
+        Self { engine: &ews.engine, caller, header, settings: ews.settings, spools, open: Mutex::new(Vec::new()) }
     }
 
     /// The domain.

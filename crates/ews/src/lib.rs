@@ -34,6 +34,7 @@ mod search;
 mod send;
 mod series;
 mod shape;
+mod spools;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -47,6 +48,7 @@ use xml::{Document, Limits, soap};
 
 pub use ops::NAMES;
 pub use quirk::{QUIRKS, Quirk};
+pub use spools::Spools;
 
 pub(crate) use answer::Answer;
 pub(crate) use code::{Failure, ResponseCode};
@@ -102,7 +104,7 @@ impl Ews {
 
     /// Answers one request of an authenticated caller: POST carries a SOAP envelope, GET and HEAD find a short text.
     /// Costs what the operation costs. A small answer is made first; a large one of an operation that reads is made while
-    /// it is sent, and cut where it cannot be completed.
+    /// it is sent, and cut where it cannot be completed. Payloads outside of memory are its extension [`Spools`].
     pub async fn handle(&self, caller: &Caller, request: http::Request<Bytes>) -> http::Response<Body> {
         if request.method() != http::Method::POST {
             return respond(
@@ -114,7 +116,9 @@ impl Ews {
         // What is packed has to be whole. Otherwise the client reads the beginning while the rest is made.
         let packs = request.headers().contains_key(http::header::ACCEPT_ENCODING);
         let outlet = Outlet::new(if packs { answer::WHOLE_BYTES_MAX } else { answer::PIECE_BYTES });
-        let performance = Box::pin(perform(self.clone(), caller.clone(), request.into_body(), outlet.clone()));
+        let (mut parts, body) = request.into_parts();
+        let asked = (body, parts.extensions.remove::<Spools>().unwrap_or_default());
+        let performance = Box::pin(perform(self.clone(), caller.clone(), asked, outlet.clone()));
         match stream::begin(performance, outlet).await {
             Begun::Whole(Ok(bytes)) => respond(http::StatusCode::OK, XML, whole(bytes)),
             Begun::Whole(Err(fault)) => respond(http::StatusCode::INTERNAL_SERVER_ERROR, XML, whole(fault.to_xml())),
@@ -126,11 +130,12 @@ impl Ews {
 const XML: &str = "text/xml; charset=utf-8";
 
 /// Performs what a body asks for. The body is gone when the operation begins: it holds what it needs.
-async fn perform(ews: Ews, caller: Caller, body: Bytes, outlet: Outlet) -> Result<Vec<u8>, Fault> {
+async fn perform(ews: Ews, caller: Caller, asked: (Bytes, Spools), outlet: Outlet) -> Result<Vec<u8>, Fault> {
+    let (body, spools) = asked;
     let Asked { header, task } = read(&body)?;
     drop(body);
     let acting = context::acting_as(&ews.engine, &caller, &header).await?;
-    let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header);
+    let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header, spools);
     task?.run(&context, outlet).await
 }
 

@@ -151,6 +151,11 @@ impl World {
     /// Sends a whole envelope in the name of an account.
     pub(crate) fn send_as(&self, caller: &Caller, envelope: &str) -> Answered {
         let request = http::Request::post("/ews/exchange.asmx").body(Bytes::from(envelope.to_owned())).unwrap();
+        self.send_request(caller, request)
+    }
+
+    /// Sends a request as it is.
+    pub(crate) fn send_request(&self, caller: &Caller, request: http::Request<Bytes>) -> Answered {
         let response = block_on(self.ews.handle(caller, request));
         let status = response.status().as_u16();
         let body = block_on(response.into_body().collect()).unwrap().to_bytes();

@@ -140,8 +140,8 @@ settings! {
     /// The largest request body, unpacked where it comes as gzip. A larger one is refused with 413.
     body_bytes_max: u64 = 64 << 20, "bytes", Some(65_536..=model::limits::BODY_BYTES_MAX as u64);
     /// The largest item that UploadItems takes, before it is base64, which is a third longer; body_bytes_max bounds it too.
-    /// A larger one is ErrorMessageSizeExceeded, by itself. Such an upload takes about three times the item's bytes of
-    /// memory while it is worked on.
+    /// A larger one is ErrorMessageSizeExceeded, by itself. While such an upload is worked on it takes as much room beside
+    /// the data, and memory only for what it holds beside attachments.
     upload_item_bytes_max: u64 = 96 << 20, "bytes", Some(65_536..=model::limits::BODY_BYTES_MAX as u64 / 4 * 3);
     /// Memory for the bodies of all requests that are worked on or wait.
     bodies_bytes_max: u64 = 1 << 30, "bytes", Some(65_536..=1 << 40);

@@ -17,6 +17,7 @@ pub mod password;
 mod route;
 mod server;
 mod service;
+mod spool;
 mod status;
 pub mod stores;
 pub mod system;

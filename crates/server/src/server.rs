@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -76,11 +77,20 @@ pub struct Running {
 }
 
 impl Server {
-    /// Starts a server over `engine` and returns when it listens. Port 0 in the configuration chooses a free one.
+    /// Starts a server over `engine` and returns when it listens. Port 0 in the configuration chooses a free one. Large
+    /// payloads of requests go to nameless files in the temporary directory of the system.
     ///
     /// # Errors
     /// When the configuration cannot be used, or the address cannot be listened on.
     pub fn start(config: &Config, engine: &Engine) -> Result<Running, StartError> {
+        Self::start_with(config, engine, &std::env::temp_dir())
+    }
+
+    /// As [`Self::start`], with the directory of those files: best one on a medium, beside the data.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(config: &Config, engine: &Engine, spools: &Path) -> Result<Running, StartError> {
         config.check()?;
         let threads = config.requests_max.saturating_add(SPARE_THREADS);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,7 +103,7 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind(config.listen)).map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
         let config = Config { listen: address, ..config.clone() };
-        let service = Arc::new(Service::new(&config, engine)?);
+        let service = Arc::new(Service::new(&config, engine, spools.to_owned())?);
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
         runtime.spawn(accept(listener, service, config.clone(), stopped, alive));

@@ -1,6 +1,6 @@
 //! The way of one request: login, route, limits, then the adapter on a thread that may block.
 
-use std::{convert::Infallible, fmt::Write as _, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt::Write as _, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use engine::{Caller, Engine, EngineError};
@@ -18,7 +18,7 @@ use crate::{
     adapters::{Adapters, Body, SiteSurface},
     answer::{self, Protocol, Refusal},
     auth::{Auth, CHALLENGE, Login},
-    body::{self, Intake},
+    body::{self, Intake, Taken},
     config::Config,
     flow::{self, Patience},
     pack,
@@ -67,13 +67,13 @@ struct Call {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, engine: &Engine) -> Result<Self, StartError> {
+    pub(crate) fn new(config: &Config, engine: &Engine, spools: PathBuf) -> Result<Self, StartError> {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             auth: Auth::new(engine.clone(), config.login_cache_seconds)?,
             adapters: Adapters::new(config, engine),
             engine: engine.clone(),
-            intake: Intake::new(config),
+            intake: Intake::new(config, spools),
             working: Arc::new(Semaphore::new(count(config.requests_max))),
             present: Arc::new(Semaphore::new(count(config.requests_max.saturating_add(config.requests_waiting_max)))),
             lookups: Semaphore::new(LOOKUPS_MAX),
@@ -145,7 +145,8 @@ impl Service {
             return answer::refusal(protocol, Refusal::Busy);
         };
         let base_url = self.base_url(&parts);
-        let (bytes, held) = match self.intake.read(&mut parts.headers, body).await {
+        let kind = if route == Route::Ews { body::Kind::Ews } else { body::Kind::Whole };
+        let Taken { bytes, spools, held } = match self.intake.read(&mut parts.headers, body, kind).await {
             Ok(read) => read,
             Err(refused) => return answer::refusal(protocol, refused),
         };
@@ -153,6 +154,7 @@ impl Service {
         let Ok(Ok(working)) = timeout(wait, Arc::clone(&self.working).acquire_owned()).await else {
             return answer::refusal(protocol, Refusal::Busy);
         };
+        parts.extensions.insert(spools);
         let call = Call { caller: caller.clone(), base_url, request: Request::from_parts(parts, bytes) };
         self.work(target.to_owned(), call, (present, working, held)).await
     }

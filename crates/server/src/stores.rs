@@ -1,6 +1,9 @@
 //! The choice of a store by its location: one line a store.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use model::Random;
 use store::Store;
@@ -49,13 +52,7 @@ const STORES: &[(&str, Open)] = &[("sqlite", open_sqlite), ("memory", open_memor
 pub fn open(location: &str, missing: Missing, random: &dyn Random) -> Result<Arc<dyn Store>, OpenStoreError> {
     // Positions and epochs stay below 2^63, since stores keep them in signed columns.
     let epoch = random.number() >> 1;
-    let (scheme, rest) = match location.split_once(':') {
-        // One letter is a drive.
-        Some((scheme, rest)) if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
-            (scheme, rest.trim_start_matches("//"))
-        }
-        Some(_) | None => ("sqlite", location),
-    };
+    let (scheme, rest) = scheme(location);
     let Some((_, open)) = STORES.iter().find(|(name, _)| *name == scheme) else {
         return Err(OpenStoreError::UnknownScheme(scheme.to_owned()));
     };
@@ -65,6 +62,26 @@ pub fn open(location: &str, missing: Missing, random: &dyn Random) -> Result<Arc
         return Err(OpenStoreError::Missing(location.to_owned()));
     }
     open(rest, epoch)
+}
+
+/// The directory for files that a server on the store at `location` makes for a short time: beside the data, so that
+/// they take room where there is some; that of the system where the data is in memory.
+pub fn spool_directory(location: &str) -> PathBuf {
+    match scheme(location) {
+        ("sqlite", directory) => directory.into(),
+        (_, _) => std::env::temp_dir(),
+    }
+}
+
+/// Scheme and rest of a location.
+fn scheme(location: &str) -> (&str, &str) {
+    match location.split_once(':') {
+        // One letter is a drive.
+        Some((scheme, rest)) if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            (scheme, rest.trim_start_matches("//"))
+        }
+        Some(_) | None => ("sqlite", location),
+    }
 }
 
 fn open_memory(_: &str, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {

@@ -26,6 +26,7 @@ struct Upload {
     create: bool,
     /// Wins over what the payload says.
     associated: bool,
+    /// Or the secret of one that lies outside of memory.
     payload: Vec<u8>,
 }
 
@@ -112,10 +113,16 @@ async fn upload(context: &Context<'_>, upload: Upload) -> Result<(String, String
         }
         None => None,
     };
-    if upload.payload.len() > context.settings.upload_bytes_max {
+    let spooled = context.spools.get(&upload.payload);
+    let bytes = spooled.map_or(upload.payload.len() as u64, |payload| payload.bytes);
+    if bytes > context.settings.upload_bytes_max as u64 {
         return Err(ResponseCode::ErrorMessageSizeExceeded.into());
     }
-    let mut decoded = fasttransfer::decode_owned(upload.payload).map_err(corrupt)?;
+    let decoded = match spooled {
+        Some(payload) => fasttransfer::decode_spooled(payload),
+        None => fasttransfer::decode_owned(upload.payload),
+    };
+    let mut decoded = decoded.map_err(corrupt)?;
     complete(&mut decoded.content, upload.associated);
     let flags = ItemFlags::default().set(ItemFlags::READ, decoded.read).set(ItemFlags::ASSOCIATED, upload.associated);
     let replaced = match known {
@@ -133,6 +140,9 @@ async fn upload(context: &Context<'_>, upload: Upload) -> Result<(String, String
 }
 
 fn corrupt(error: FastTransferError) -> Failure {
+    if matches!(error, FastTransferError::Unreadable(_)) {
+        return ResponseCode::ErrorInternalServerTransientError.into();
+    }
     Failure::text(ResponseCode::ErrorCorruptData, format!("{} ({error})", ResponseCode::ErrorCorruptData.text()))
 }
 
@@ -257,7 +267,9 @@ fn complete_subject(bag: &mut Bag) {
 
 #[cfg(test)]
 mod tests {
-    use model::{Attachment, ItemId};
+    use std::sync::Arc;
+
+    use model::{Attachment, Extent, ItemId, MemorySpool, Spool};
 
     use super::*;
     use crate::testing::{Answered, World, block_on};
@@ -545,6 +557,53 @@ mod tests {
                 "NoError",
             ]
         );
+    }
+
+    /// What the reader of the request put elsewhere is taken from there.
+    #[test]
+    fn payloads_may_lie_outside_of_memory() {
+        let world = World::new();
+        let inbox = world.folder_id("inbox");
+        let mut content = sample("Spooled");
+        let large = bytes::Bytes::from(vec![7; 100_000]);
+        content.attachments[0].content = AttachmentContent::File(large.clone());
+        let payload = STANDARD.decode(payload(&content)).unwrap();
+        let bytes = payload.len() as u64;
+        let spool = || -> Arc<dyn Spool> { Arc::new(MemorySpool::from([&b"in front"[..], &payload].concat())) };
+        let lost: Arc<dyn Spool> = Arc::new(MemorySpool::default());
+        let extent = |spool: Arc<dyn Spool>, bytes: u64| Extent { spool, offset: 8, bytes };
+        let limit = world.ews.settings.upload_bytes_max as u64;
+        let mut spools = crate::Spools::new();
+        let extents =
+            [extent(spool(), bytes), extent(lost, bytes), extent(spool(), bytes - 9), extent(spool(), limit + 1)];
+        for (secret, extent) in (1..).zip(extents) {
+            spools.add([secret; crate::Spools::SECRET_BYTES], extent);
+        }
+        let entries: String = [2, 3, 4, 1, 5]
+            .map(|secret| entry("CreateAction=\"CreateNew\"", &inbox, None, &STANDARD.encode([secret; 32])))
+            .concat();
+        let body = crate::testing::envelope(
+            "<t:RequestServerVersion Version=\"Exchange2016\"/>",
+            &format!("<UploadItems><Items>{entries}</Items></UploadItems>"),
+        );
+        let mut request = http::Request::post("/ews/exchange.asmx").body(bytes::Bytes::from(body)).unwrap();
+        request.extensions_mut().insert(spools);
+        let answer = world.send_request(&world.caller, request).valid();
+        assert_eq!(
+            answer.codes(),
+            [
+                "ErrorInternalServerTransientError",
+                "ErrorCorruptData",
+                "ErrorMessageSizeExceeded",
+                "NoError",
+                "ErrorCorruptData"
+            ]
+        );
+        let (content, flags) = stored(&world, &ids(&answer).0);
+        assert_eq!((content.bag.text(&tags::SUBJECT), flags), (Some("Spooled"), ItemFlags::READ));
+        assert_eq!(content.attachments[0].content, AttachmentContent::File(large));
+        let AttachmentContent::Item(embedded) = &content.attachments[1].content else { panic!("no item") };
+        assert_eq!(embedded.bag.text(&tags::DISPLAY_TO), Some("Carl"));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{CliError, Data, block_on, open, say};
-use crate::{Config, Running, Server, Signals, stores::Missing};
+use crate::{
+    Config, Running, Server, Signals,
+    stores::{self, Missing},
+};
 
 /// What `serve` takes.
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ impl Serve {
             let accounts = engine.directory().accounts().await?.len();
             Ok::<_, CliError>((engine, accounts))
         })??;
-        let running = Server::start(&config, &engine)?;
+        let running = Server::start_with(&config, &engine, &stores::spool_directory(&self.data.data))?;
         let signals = hear_signals(&running)?;
         if accounts == 0 {
             eprintln!("there are no accounts yet: highwater account add EMAIL --data {}", self.data.data);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
 mod kinds;
+mod large;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use testkit::{
