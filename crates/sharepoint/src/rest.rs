@@ -6,6 +6,7 @@ mod approval;
 mod attachments;
 mod batch;
 mod body;
+mod content_types;
 mod context_info;
 mod entity;
 mod error;

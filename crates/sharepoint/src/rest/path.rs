@@ -143,6 +143,7 @@ const FOLDS: &[(&str, &str, &str, By)] = &[
     ("items", "getbyid", "items", By::Id),
     ("items", "getitembyid", "items", By::Id),
     ("attachmentfiles", "getbyfilename", "attachmentfiles", By::Name),
+    ("contenttypes", "getbyid", "contenttypes", By::Id),
     ("fields", "getbyinternalnameortitle", "fields", By::Name),
     ("fields", "getbyinternalname", "fields", By::Name),
     ("fields", "getbytitle", "fields", By::Title),

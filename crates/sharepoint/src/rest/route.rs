@@ -4,9 +4,9 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::{
-    Ask, approval, attachments, context_info, error::RestError, files, form_values, groups, items, list_changes,
-    list_fields, lists, path::Step, recycle_bin, render_list_data, reply::Reply, role_assignments, since_token, users,
-    views, web,
+    Ask, approval, attachments, content_types, context_info, error::RestError, files, form_values, groups, items,
+    list_changes, list_fields, lists, path::Step, recycle_bin, render_list_data, reply::Reply, role_assignments,
+    since_token, users, views, web,
 };
 
 /// What a request does.
@@ -47,6 +47,9 @@ static ROUTES: &[Route] = routes! {
     Post "site/recyclebin/restoreall" => recycle_bin::restore_all;
     Post "site/recyclebin/restorebyids" => recycle_bin::restore_named;
     Get "web" => web::one;
+    Get "web/availablecontenttypes" => content_types::of_site;
+    Get "web/contenttypes" => content_types::of_site;
+    Get "web/contenttypes()" => content_types::one_of_site;
     Get "web/currentuser" => users::current;
     Post "web/ensureuser" => users::ensure;
     Post "web/ensureuser()" => users::ensure;
@@ -93,6 +96,8 @@ static ROUTES: &[Route] = routes! {
     Get "web/lists()" => lists::one;
     Merge "web/lists()" => lists::change;
     Delete "web/lists()" => lists::delete;
+    Get "web/lists()/contenttypes" => content_types::of_list;
+    Get "web/lists()/contenttypes()" => content_types::one_of_list;
     Get "web/lists()/defaultview" => views::one;
     Merge "web/lists()/defaultview" => views::change;
     Get "web/lists()/defaultview/viewfields" => views::fields;

@@ -2,6 +2,7 @@
 
 mod approval;
 mod batch;
+mod content_types;
 mod files;
 mod form_values;
 mod list_changes;
