@@ -288,6 +288,14 @@ pub(super) async fn item(ask: &Ask<'_>) -> Result<Reply, RestError> {
     entities.pop().map(Reply::Entity).ok_or_else(RestError::no_item)
 }
 
+/// `MERGE getfilebyserverrelativeurl('…')/listitemallfields`, and of folders.
+pub(super) async fn change_item(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    let mut view = ask.context.view().await?;
+    let place = Place::of(ask, &mut view).await?;
+    let item = place.row.as_ref().ok_or_else(|| missing(&place.url()))?;
+    items::change_row(ask, view, &place.list, item).await
+}
+
 /// `PUT getfilebyserverrelativeurl('…')/$value`: the body is the file.
 pub(super) async fn replace(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
@@ -331,6 +339,9 @@ pub(super) async fn delete(ask: &Ask<'_>) -> Result<Reply, RestError> {
 
 /// `POST getfilebyserverrelativeurl('…')/recycle()`, and of folders with what is in them.
 pub(super) async fn recycle(ask: &Ask<'_>) -> Result<Reply, RestError> {
+    if !ask.context.site.has_recycle_bin() {
+        return Err(RestError::no_recycle_bin());
+    }
     let mut view = ask.context.view().await?;
     let place = Place::of(ask, &mut view).await?;
     drop(view);

@@ -146,16 +146,24 @@ pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
     let item = find(ask, &mut view, &list).await?;
-    let version = expected_version(ask, &list, &item)?;
-    let writes = writes(ask, &list)?;
-    let names = update::names_for(&mut view, &list, &writes).await.map_err(|failure| ask.failed(failure))?;
+    change_row(ask, view, &list, &item).await
+}
+
+/// Writes what the body says to a row.
+///
+/// # Errors
+/// As [`Edit::read`] and [`update::change`]; 412 for another version than the client means.
+pub(super) async fn change_row(ask: &Ask<'_>, mut view: View, list: &List, item: &Item) -> Result<Reply, RestError> {
+    let version = expected_version(ask, list, item)?;
+    let writes = writes(ask, list)?;
+    let names = update::names_for(&mut view, list, &writes).await.map_err(|failure| ask.failed(failure))?;
     let reading = Reading { names: &names, now: ask.context.now() };
-    let mut edit = Edit::read(&list, &writes, &reading).map_err(|failure| ask.failed(failure))?;
+    let mut edit = Edit::read(list, &writes, &reading).map_err(|failure| ask.failed(failure))?;
     edit.version = version.or(edit.version);
     drop(view);
-    let changed = update::change(&ask.context, &list, item.id.number(), &edit).await;
+    let changed = update::change(&ask.context, list, item.id.number(), &edit).await;
     let item = changed.map_err(|failure| ask.failed(failure))?;
-    Ok(Reply::Changed(Some(item_json::etag(&Row::new(&list, &item)?))))
+    Ok(Reply::Changed(Some(item_json::etag(&Row::new(list, &item)?))))
 }
 
 /// `DELETE items(3)`: for good.

@@ -33,6 +33,9 @@ async fn files_are_added_read_replaced_and_deleted() {
     let by_id = "web/getFileById('11111111-1111-1111-1111-111111111111')";
     assert_eq!(server.refused("GET", by_id, "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(server.get(&format!("{path}/ListItemAllFields")).await["Id"], 1);
+    let title = server.send("MERGE", &format!("{path}/ListItemAllFields"), &[], "{\"Title\":\"A title\"}").await;
+    assert!(title.status.is_success(), "{}", title.body);
+    assert_eq!(server.get(&path).await["Title"], "A title");
     // A file that is there is overwritten only where the client says so.
     let again = |overwrite| format!("{ROOT}/files/add(url='A b.txt',overwrite={overwrite})");
     assert_eq!(server.refused("POST", &again("false"), "second").await.0, StatusCode::CONFLICT);

@@ -155,6 +155,12 @@ async fn without_a_bin_everything_is_for_good() {
     let refused = server.refused("POST", &format!("{TASKS}/items(1)/recycle()"), "").await;
     assert_eq!(refused.1, "-2147024846, Microsoft.SharePoint.SPException");
     assert_eq!(server.refused("POST", &format!("{TASKS}/recycle()"), "").await.0, StatusCode::BAD_REQUEST);
+    // What is refused stays where it is.
+    let folder = "web/getFolderByServerRelativeUrl('Documents')/files";
+    server.json("POST", &format!("{folder}/add(url='a.txt')"), "x", "kept").await;
+    let file = format!("{folder}('a.txt')");
+    assert_eq!(server.refused("POST", &format!("{file}/recycle()"), "").await, refused);
+    assert_eq!(server.send("GET", &format!("{file}/$value"), &[], "").await.body, "kept");
     server.update("Tasks", "<Method ID='1' Cmd='Delete'><Field Name='ID'>1</Field></Method>").await;
     assert_eq!(bin(&server).await, Vec::<Json>::new());
     let definition = server.lists("GetList", "<listName>Tasks</listName>").await;
