@@ -6,6 +6,8 @@ import { spfi } from "@pnp/sp";
 import "@pnp/sp/attachments/index.js";
 import "@pnp/sp/batching.js";
 import "@pnp/sp/fields/index.js";
+import "@pnp/sp/files/index.js";
+import "@pnp/sp/folders/index.js";
 import "@pnp/sp/items/index.js";
 import "@pnp/sp/lists/index.js";
 import "@pnp/sp/webs/index.js";
@@ -142,6 +144,24 @@ const either = new CamlBuilder().View().Query().Where().TextField("Title").Begin
 found = await query(either.NumberField("Height").In([1, 2, 33]).OrderBy("ID"));
 const chosen = [1, 2, 3, ...ids.slice(9, 19)];
 check("CAML: a beginning or a set", same(found.map((one) => one.Id), chosen), found);
+
+// Files and folders.
+const documents = sp.web.getFolderByServerRelativePath("Documents");
+await documents.folders.addUsingPath("PnP files");
+const folder = sp.web.getFolderByServerRelativePath("/sites/team/Documents/PnP files");
+const stored = await folder.files.addUsingPath("it's ünï.txt", "first", { Overwrite: false });
+check("a file is added", stored.ServerRelativeUrl === "/sites/team/Documents/PnP files/it's ünï.txt", stored);
+const file = sp.web.getFileByServerRelativePath(stored.ServerRelativeUrl);
+check("its text", (await file.getText()) === "first");
+check("a file is not overwritten", (await statusOf(() => folder.files.addUsingPath("it's ünï.txt", "x"))) === 409);
+await file.setContent("second");
+check("a file is written again", (await file.getText()) === "second");
+const inside = await folder.files.select("Name", "Length")();
+check("a folder lists its files", same(inside.map((one) => [one.Name, one.Length]), [["it's ünï.txt", "6"]]), inside);
+await file.delete();
+check("a file is deleted", (await statusOf(() => file.getText())) === 404);
+await folder.recycle();
+check("and its folder", (await documents.folders()).length === 0);
 
 await plants.delete();
 check("the list is gone for the second client", !(await raw.lists("GetListCollection")).includes('"Plants"'));

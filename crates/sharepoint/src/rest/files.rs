@@ -396,6 +396,9 @@ pub(super) async fn add(ask: &Ask<'_>) -> Result<Reply, RestError> {
     folder.check_folder()?;
     let argument = |name: &str, place| ["add", "addusingpath"].iter().find_map(|step| ask.argument(step, name, place));
     let name = argument("url", 0).or_else(|| argument("decodedurl", 0)).map(Literal::to_text).unwrap_or_default();
+    if argument("ensureuniquefilename", usize::MAX) == Some(&Literal::Truth(true)) {
+        return Err(RestError::bad_value("This server does not choose names of files."));
+    }
     let overwrite = argument("overwrite", 1) == Some(&Literal::Truth(true));
     let path = below(ask, &paths::join(folder.list.collection.folder(), &folder.inside), &name);
     let place = Place::at(ask, &mut view, &path).await?;

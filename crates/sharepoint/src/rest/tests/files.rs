@@ -66,6 +66,8 @@ async fn folders_hold_files_and_folders() {
     server.json("POST", &format!("{sub}/files/addUsingPath(decodedurl='in.txt',overwrite=false)"), "x", "in").await;
     let by_id = format!("web/getFolderById(guid'{}')/files", made["UniqueId"].as_str().unwrap());
     assert_eq!(server.get(&by_id).await["value"][0]["Name"], "in.txt");
+    let unique = format!("{sub}/files/addUsingPath(decodedurl='in.txt',EnsureUniqueFileName=true)");
+    assert_eq!(server.refused("POST", &unique, "x").await.0, StatusCode::BAD_REQUEST);
     let root_folder = "web/lists/getbytitle('Documents')/RootFolder";
     server.json("POST", &format!("{root_folder}/Files/add(url='top.txt')"), "x", "top").await;
     for (path, expected) in [
