@@ -114,7 +114,7 @@ impl Ews {
             );
         }
         // What is packed has to be whole. Otherwise the client reads the beginning while the rest is made.
-        let packs = request.headers().contains_key(http::header::ACCEPT_ENCODING);
+        let packs = offers_to_unpack(request.headers());
         let outlet = Outlet::new(if packs { answer::WHOLE_BYTES_MAX } else { answer::PIECE_BYTES });
         let (mut parts, body) = request.into_parts();
         let asked = (body, parts.extensions.remove::<Spools>().unwrap_or_default());
@@ -125,6 +125,12 @@ impl Ews {
             Begun::Streaming(running) => respond(http::StatusCode::OK, XML, running.boxed_unsync()),
         }
     }
+}
+
+/// Whether a client says that it unpacks something. One that asks for `identity` says the contrary.
+fn offers_to_unpack(headers: &http::HeaderMap) -> bool {
+    let mut values = headers.get_all(http::header::ACCEPT_ENCODING).iter();
+    values.any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 const XML: &str = "text/xml; charset=utf-8";
