@@ -198,13 +198,7 @@ impl Site {
         expected: Option<i32>,
         change: &(dyn Fn(&mut RowDraft) + Sync),
     ) -> Result<ItemRow, EngineError> {
-        let whole = |draft: &mut RowDraft, _: &mut Vec<PartChange>| {
-            let attachments = draft.bag.get(&ROW_ATTACHMENTS).cloned();
-            change(draft);
-            draft.bag.put(ROW_ATTACHMENTS, attachments);
-            Ok(())
-        };
-        self.rewrite_row(id, expected, By::Caller, &whole).await
+        self.update_row_by(By::Caller, id, expected, change).await
     }
 
     /// [`Self::update_row`] on behalf of the system: version, time and editor of the row stay as they are, and it leaves
@@ -218,13 +212,24 @@ impl Site {
         expected: Option<i32>,
         change: &(dyn Fn(&mut RowDraft) + Sync),
     ) -> Result<ItemRow, EngineError> {
+        self.update_row_by(By::System, id, expected, change).await
+    }
+
+    /// Changes a row but for its attachments, which have calls of their own.
+    async fn update_row_by(
+        &self,
+        by: By,
+        id: ItemId,
+        expected: Option<i32>,
+        change: &(dyn Fn(&mut RowDraft) + Sync),
+    ) -> Result<ItemRow, EngineError> {
         let whole = |draft: &mut RowDraft, _: &mut Vec<PartChange>| {
             let attachments = draft.bag.get(&ROW_ATTACHMENTS).cloned();
             change(draft);
             draft.bag.put(ROW_ATTACHMENTS, attachments);
             Ok(())
         };
-        self.rewrite_row(id, expected, By::System, &whole).await
+        self.rewrite_row(id, expected, by, &whole).await
     }
 
     /// [`Self::update_row`] with changes of parts; where `change` fails nothing is written.
