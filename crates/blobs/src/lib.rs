@@ -1,0 +1,1 @@
+//! Large parts in an object store.
