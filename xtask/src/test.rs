@@ -3,6 +3,8 @@
 mod output;
 
 use std::{
+    fs,
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -10,7 +12,19 @@ use std::{
 use crate::{clients, tidy, workspace};
 
 /// Debian packages that tests use when they are there: the program to look for, the package it comes in.
-const PACKAGES: &[(&str, &str)] = &[("xmllint", "libxml2-utils"), ("gcc", "gcc"), ("curl", "curl")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("xmllint", "libxml2-utils"),
+    ("gcc", "gcc"),
+    ("curl", "curl"),
+    ("initdb", "postgresql"),
+    ("haproxy", "haproxy"),
+    ("faketime", "faketime"),
+];
+
+/// Where Debian puts programs that are not on everybody's path.
+const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
+/// Debian's PostgreSQL makes a cluster for the whole system when it is installed, unless a file here says no.
+const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.d";
 
 /// What a step does; it answers what it has done, and what it had to skip.
 type Step = fn() -> Result<Done, String>;
@@ -146,6 +160,9 @@ fn install_packages() -> Vec<&'static str> {
     let missing = || PACKAGES.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package);
     let wanted: Vec<_> = missing().collect();
     if !wanted.is_empty() {
+        if wanted.contains(&"postgresql") && fs::create_dir_all(CLUSTER_SETTINGS).is_ok() {
+            let _ = fs::write(format!("{CLUSTER_SETTINGS}/highwater.conf"), "create_main_cluster = false\n");
+        }
         apt_install(&wanted);
     }
     missing().collect()
@@ -164,10 +181,14 @@ pub(crate) fn apt_install(packages: &[&str]) {
     apt(&[&["install", "--yes", "--quiet", "--quiet", "--no-install-recommends"], packages].concat());
 }
 
-/// Whether a program is on the path.
+/// Whether a program is on the path, or where Debian has those of administrators and of PostgreSQL.
 fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    std::env::split_paths(&path)
+        .chain(MORE_FOLDERS.iter().map(PathBuf::from))
+        .chain(versions.map(|version| version.path().join("bin")))
+        .any(|folder| folder.join(program).is_file())
 }
 
 #[cfg(test)]
