@@ -12,6 +12,7 @@ mod blobs;
 mod control;
 mod failure;
 mod part_range;
+mod poll;
 mod readers;
 mod receipt;
 mod rows;
@@ -27,13 +28,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Guid, RootId};
+use model::{Guid, RootId, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
-use store::{Commit, Page, PartChange, PartData, Receipt, RootRow, Snapshot, Store, StoreError, Write};
+use store::{Commit, Page, PartChange, PartData, Receipt, RootRow, Snapshot, Store, StoreError, Waiters, Write};
 
 use blobs::{Blobs, Hash};
 use control::{Control, Lock};
 use failure::Failure;
+use poll::Poll;
 use readers::Readers;
 use schema::{SHARD_STEPS, Use};
 use snapshot::SqliteSnapshot;
@@ -111,7 +113,9 @@ impl From<Failure> for OpenError {
 #[derive(Debug)]
 pub struct SqliteStore {
     shards: Vec<Shard>,
-    control: Control,
+    control: Arc<Control>,
+    waiters: Waiters,
+    poll: Poll,
     blobs: Arc<Blobs>,
     counters: Arc<Counters>,
     blob_threshold_bytes: usize,
@@ -138,7 +142,7 @@ impl SqliteStore {
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         fs::create_dir_all(directory)?;
         let mut lock = Lock::take(directory)?;
-        let control = Control::open(directory, &options, lock.exclusive)?;
+        let control = Arc::new(Control::open(directory, &options, lock.exclusive)?);
         let blobs = Arc::new(Blobs::new(directory, options.synchronous));
         if lock.exclusive {
             prepare(directory, &options, &control, &blobs)?;
@@ -146,6 +150,7 @@ impl SqliteStore {
         lock.share()?;
         let epoch = control.meta(EPOCH)?.unwrap_or_default().cast_unsigned();
         let counters = Arc::<Counters>::default();
+        let waiters = Waiters::default();
         let mut shards = Vec::with_capacity(control.shards());
         for number in 0..control.shards() {
             let path = shard_path(directory, number);
@@ -156,13 +161,16 @@ impl SqliteStore {
                 epoch,
                 blobs: Arc::clone(&blobs),
                 counters: Arc::clone(&counters),
+                waiters: waiters.clone(),
             };
             let writer = Writer::start(setting)?;
             let readers = Arc::new(Readers::new(path, options.synchronous, options.readers));
             shards.push(Shard { writer, readers });
         }
-        let blob_threshold_bytes = options.blob_threshold_bytes;
-        Ok(Self { shards, control, blobs, counters, blob_threshold_bytes, lock: Mutex::new(lock) })
+        let paths = (0..control.shards()).map(|number| shard_path(directory, number)).collect();
+        let poll = Poll::new(waiters.clone(), Arc::clone(&control), paths, options.synchronous);
+        let (blob_threshold_bytes, lock) = (options.blob_threshold_bytes, Mutex::new(lock));
+        Ok(Self { shards, control, waiters, poll, blobs, counters, blob_threshold_bytes, lock })
     }
 
     /// What the store has done since it was opened.
@@ -332,6 +340,17 @@ impl Store for SqliteStore {
                 return Ok(());
             }
         }
+    }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        let shard = self.shard_of(root)?.ok_or(StoreError::NoRoot(root))?;
+        let listener = self.waiters.listen(root, after);
+        let last_seq = snapshot::last_seq(&shard.readers, &self.counters, root)?;
+        if last_seq > after {
+            return Ok(last_seq);
+        }
+        self.poll.run()?;
+        listener.await.ok_or(StoreError::NoRoot(root))
     }
 }
 

@@ -149,6 +149,14 @@ pub(crate) fn outcome(readers: &Arc<Readers>, root: RootId, operation: [u8; 16])
     Ok(statement.query_row(params![root.to_i64(), operation], |row| row.get(0)).optional()?)
 }
 
+/// The last position of a root.
+pub(crate) fn last_seq(readers: &Arc<Readers>, counters: &Counters, root: RootId) -> Result<Seq, Failure> {
+    let reader = readers.take()?;
+    let mut statement = reader.prepare_cached(ROOT)?;
+    let rows = read_all(counters, &mut statement, [root.to_i64()], rows::root)?;
+    Ok(rows.first().ok_or(StoreError::NoRoot(root))?.last_seq)
+}
+
 fn read_all<T>(
     counters: &Counters,
     statement: &mut Statement<'_>,

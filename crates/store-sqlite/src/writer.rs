@@ -14,7 +14,7 @@ use std::{
 
 use model::{RootId, Seq, Time};
 use rusqlite::{Connection, hooks::Wal, params};
-use store::{Commit, Receipt, StoreError, WriteReceipt};
+use store::{Commit, Receipt, StoreError, Waiters, WriteReceipt};
 
 use crate::{
     OpenError, Synchronous,
@@ -51,6 +51,17 @@ pub(crate) enum Job {
     DropRoot(RootId),
 }
 
+impl Job {
+    /// Where the root stands after this, where it happened; nowhere when it is gone.
+    fn moved(&self, outcome: &Outcome) -> Option<(RootId, Option<Seq>)> {
+        let receipt = outcome.as_ref().ok()?;
+        Some(match self {
+            Self::Commit(commit, _) => (commit.root, Some(receipt.last_seq)),
+            Self::DropRoot(root) => (*root, None),
+        })
+    }
+}
+
 /// The way to a writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -67,6 +78,8 @@ pub(crate) struct Setting {
     pub(crate) epoch: u64,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) counters: Arc<Counters>,
+    /// Those who wait for what is written here.
+    pub(crate) waiters: Waiters,
 }
 
 impl Writer {
@@ -130,8 +143,15 @@ impl Thread {
             group.extend(jobs.try_iter().take(GROUP_JOBS_MAX - 1));
             let (jobs, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
             let outcomes = self.write(&jobs);
+            let moved: Vec<_> = jobs.iter().zip(&outcomes).filter_map(|(job, outcome)| job.moved(outcome)).collect();
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
                 answer.send(outcome);
+            }
+            for (root, last_seq) in moved {
+                match last_seq {
+                    Some(last_seq) => self.setting.waiters.moved(root, last_seq),
+                    None => self.setting.waiters.gone(root),
+                }
             }
             self.checkpoint();
         }

@@ -18,6 +18,7 @@ pub mod random;
 pub mod ranges;
 pub mod retention;
 pub mod roots;
+pub mod waiting;
 
 mod bench;
 
@@ -121,6 +122,11 @@ macro_rules! battery {
                 roots::epochs_have_one_row_a_start,
                 roots::roots_are_independent,
                 roots::roots_are_paged_by_id,
+                waiting::a_wait_that_is_given_up_is_forgotten,
+                waiting::a_waiter_follows_a_writer,
+                waiting::those_who_wait_are_told,
+                waiting::waits_end_with_the_root,
+                waiting::what_is_there_is_not_waited_for,
             }
         }
     };
@@ -151,6 +157,7 @@ mod tests {
             ("ranges", include_str!("battery/ranges.rs")),
             ("retention", include_str!("battery/retention.rs")),
             ("roots", include_str!("battery/roots.rs")),
+            ("waiting", include_str!("battery/waiting.rs")),
         ];
         let mut found = 0;
         for (module, text) in files {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use model::{Guid, RootId};
+use model::{Guid, RootId, Seq};
 
 use crate::{
     Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError,
@@ -18,7 +18,7 @@ use crate::{
 pub struct Counts {
     /// Snapshots taken.
     pub snapshots: u64,
-    /// Reads in snapshots, and of roots and outcomes.
+    /// Reads in snapshots, of roots and outcomes, and waits for changes.
     pub reads: u64,
     /// Rows that reads gave. A part is one row.
     pub rows: u64,
@@ -125,13 +125,20 @@ impl<S: Store> Store for Counting<S> {
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.inner.drop_root(root).await
     }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        self.counters.before()?;
+        let last_seq = self.inner.changed(root, after).await?;
+        self.counters.after(1);
+        Ok(last_seq)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{RootKind, Write, battery::block_on, memory::MemoryStore};
-    use model::{CollectionId, Seq, Time};
+    use model::{CollectionId, Time};
 
     crate::battery!(battery, || Box::new(Counting::new(MemoryStore::new(1))) as Box<dyn Store>);
 

@@ -6,14 +6,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Guid, Random, RootId, SeededRandom};
+use model::{Guid, Random, RootId, SeededRandom, Seq};
 
 use crate::{
     Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError,
     watched::{Watch, WatchedSnapshot},
 };
 
-/// How a read fails. Taking a snapshot, each read in it, and reading roots and outcomes are reads.
+/// How a read fails. Taking a snapshot, each read in it, and reading roots and outcomes, and waiting for changes are reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFault {
     /// [`StoreError::TryAgain`].
@@ -211,13 +211,18 @@ impl<S: Store> Store for Faulty<S> {
             }
         }
     }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        self.plan.before()?;
+        self.inner.changed(root, after).await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{RootKind, Write, battery::block_on, memory::MemoryStore};
-    use model::{Seq, Time};
+    use model::Time;
 
     crate::battery!(battery, || Box::new(Faulty::new(MemoryStore::new(1))) as Box<dyn Store>);
 

@@ -15,6 +15,7 @@ mod error;
 mod keys;
 mod rows;
 mod snapshot;
+mod waiting;
 mod watched;
 
 pub mod battery;
@@ -32,3 +33,4 @@ pub use rows::{
     ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootKind, RootRow, Span, Tombstone, TombstoneKind, Want,
 };
 pub use snapshot::{Snapshot, Store};
+pub use waiting::{Listener, Waiters};

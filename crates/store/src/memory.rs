@@ -18,9 +18,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Guid, RootId};
+use model::{Guid, RootId, Seq};
 
-use crate::{Commit, Epoch, Page, Receipt, RootRow, Snapshot, Store, StoreError};
+use crate::{Commit, Epoch, Page, Receipt, RootRow, Snapshot, Store, StoreError, Waiters};
 use read::MemorySnapshot;
 use state::RootState;
 
@@ -30,19 +30,20 @@ pub struct MemoryStore {
     epoch: u64,
     roots: RwLock<BTreeMap<RootId, Arc<RootState>>>,
     rows_read: Arc<AtomicU64>,
+    waiters: Waiters,
 }
 
 impl MemoryStore {
     /// An empty store; `epoch` stands for this start of it, see [`Epoch`].
     pub fn new(epoch: u64) -> Self {
-        Self { epoch, roots: RwLock::default(), rows_read: Arc::default() }
+        Self { epoch, roots: RwLock::default(), rows_read: Arc::default(), waiters: Waiters::default() }
     }
 
     /// A store that was started as `epoch` on a copy of what this one holds now: a backup that was put back.
     #[must_use]
     pub fn restored(&self, epoch: u64) -> Self {
         let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { epoch, roots: RwLock::new(roots), rows_read: Arc::default() }
+        Self { epoch, roots: RwLock::new(roots), rows_read: Arc::default(), waiters: Waiters::default() }
     }
 
     /// Rows that reads returned so far, over all snapshots.
@@ -110,7 +111,10 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
-        self.commit_now(commit)
+        let root = commit.root;
+        let receipt = self.commit_now(commit)?;
+        self.waiters.moved(root, receipt.last_seq);
+        Ok(receipt)
     }
 
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
@@ -126,7 +130,17 @@ impl Store for MemoryStore {
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
         self.roots.write().unwrap_or_else(PoisonError::into_inner).remove(&root);
+        self.waiters.gone(root);
         Ok(())
+    }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        let listener = self.waiters.listen(root, after);
+        let last_seq = self.root(root).ok_or(StoreError::NoRoot(root))?.root.last_seq;
+        if last_seq > after {
+            return Ok(last_seq);
+        }
+        listener.await.ok_or(StoreError::NoRoot(root))
     }
 }
 
@@ -134,7 +148,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::*;
     use crate::{RootKind, Write, battery::block_on};
-    use model::{Seq, Time};
+    use model::Time;
 
     crate::battery!(battery, || Box::new(MemoryStore::new(1)) as Box<dyn Store>);
 

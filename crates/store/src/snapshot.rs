@@ -35,6 +35,14 @@ pub trait Store: Send + Sync {
 
     /// Removes a root and everything in it. Nothing happens when it is not there.
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError>;
+
+    /// The last position of a root as soon as it is above `after`: at once where it is already, otherwise when a commit
+    /// of this process has moved it, or a second or two after one of another process has. Waits as long as that takes and
+    /// holds nothing meanwhile but a place in a table; drop the future to end the wait.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoot`] when there is no such root, also when it is removed while waiting.
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError>;
 }
 
 /// A store behind a shared pointer is that store.
@@ -58,6 +66,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
         S::drop_root(self, root).await
+    }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        S::changed(self, root, after).await
     }
 }
 

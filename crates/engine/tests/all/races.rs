@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{DeleteMode, Engine, EngineError, Folder, Mailbox, MailboxName, Precondition, RowDraft, Settings};
-use model::{CollectionId, FixedClock, Guid, ItemFlags, RootId, SeededRandom, Time};
+use model::{CollectionId, FixedClock, Guid, ItemFlags, RootId, SeededRandom, Seq, Time};
 use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, memory::MemoryStore};
 
 use crate::{account, add, folder_named, new_folder, now};
@@ -46,6 +46,10 @@ impl Store for Meddled {
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
         self.inner.drop_root(root).await
+    }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        self.inner.changed(root, after).await
     }
 }
 

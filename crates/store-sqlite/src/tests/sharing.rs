@@ -1,9 +1,11 @@
 //! Several tasks and several openers at once.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
-use model::Seq;
 
 use super::*;
 
@@ -79,6 +81,38 @@ fn a_root_created_by_one_opener_is_known_to_the_other() {
     assert_eq!(commit(&one, at(0), new(Vec::new())), Err(StoreError::NoRoot(ROOT)));
     begin(&two, ROOT);
     assert_eq!(view(&one).root().last_seq, Seq(1));
+}
+
+#[test]
+fn what_one_opener_writes_wakes_those_who_wait_at_the_other() {
+    let directory = scratch();
+    let (one, two) = (open(&directory, 1), open(&directory, 2));
+    begin(&one, ROOT);
+    begin(&one, RootId(8));
+    assert!(!two.poll.is_running());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..10)
+            .map(|number| {
+                let (root, two) = (if number < 5 { ROOT } else { RootId(8) }, &two);
+                scope.spawn(move || block_on(two.changed(root, Seq(1))))
+            })
+            .collect();
+        while !two.poll.is_running() {
+            std::thread::yield_now();
+        }
+        create(&one, Vec::new());
+        block_on(one.drop_root(RootId(8))).unwrap();
+        let outcomes = threads.into_iter().map(|thread| thread.join().unwrap());
+        let gone = Err(StoreError::NoRoot(RootId(8)));
+        assert_eq!(outcomes.collect::<Vec<_>>(), [vec![Ok(Seq(2)); 5], vec![gone; 5]].concat());
+    });
+    // Once nobody waits, nobody looks.
+    let until = Instant::now() + Duration::from_secs(20);
+    while two.poll.is_running() {
+        assert!(Instant::now() < until, "the thread goes on without anybody who waits");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    assert!(!one.poll.is_running());
 }
 
 #[test]
