@@ -74,7 +74,7 @@ pub use site_rights::{
     Assignments, DEFAULT_ASSIGNMENTS, EVERYONE, GROUPS, ListAccess, ROLES, Role, SiteGroup, SiteMask, role,
 };
 pub use site_roles::{RoleScope, RoleState};
-pub use store::ItemRow;
+pub use store::{ItemRow, Unready};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
 pub use token::{ListToken, TokenExplanation};
 pub use view::View;
@@ -160,6 +160,14 @@ impl Engine {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Whether the store can be worked with now. See [`Store::check`].
+    ///
+    /// # Errors
+    /// The first part of the store that cannot be used.
+    pub async fn check(&self) -> Result<(), Unready> {
+        self.inner.store.check().await
     }
 
     /// The clock.

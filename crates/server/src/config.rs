@@ -167,7 +167,10 @@ settings! {
     /// How long a verified password is remembered, in memory and not in readable form. A changed password and a removed
     /// account take effect at once all the same. 0 turns it off.
     login_cache_seconds: u64 = 60, "seconds", Some(0..=3_600);
-    /// How long requests under way may take to finish when the server is told to stop.
+    /// How long the server goes on as before when it is told to stop, while /readyz says that it is leaving: what spreads
+    /// requests over several servers needs so long to notice. 0 for a server alone.
+    drain_lead_seconds: u64 = 1, "seconds", Some(0..=600);
+    /// How long requests under way may take to finish when the server is told to stop, after drain_lead_seconds.
     drain_seconds: u64 = 30, "seconds", Some(0..=3_600);
     /// Whether X-Forwarded-Proto and X-Forwarded-Host are believed. Turn it on only behind a proxy that sets both.
     trust_forwarded: bool = false, "true or false", None;

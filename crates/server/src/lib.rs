@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 mod flow;
+mod health;
 mod import;
 mod pack;
 pub mod password;

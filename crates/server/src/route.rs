@@ -15,8 +15,10 @@ const MANAGED: &[&str] = &["sites", "teams", "personal"];
 /// What a path asks for. Slices are of the path and query as they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// The health check, which needs no login.
+    /// Whether the program lives, which needs no login.
     Health,
+    /// Whether it may be given requests, which needs no login either.
+    Ready,
     /// The page at the root.
     Status,
     /// Exchange Web Services.
@@ -40,6 +42,7 @@ impl<'a> Route<'a> {
         let path = path_and_query.split('?').next().unwrap_or_default();
         match path {
             "/healthz" => return Self::Health,
+            "/readyz" => return Self::Ready,
             "/" | "" => return Self::Status,
             _ if path.eq_ignore_ascii_case("/ews/exchange.asmx") => return Self::Ews,
             _ => {}
@@ -71,7 +74,7 @@ impl<'a> Route<'a> {
             Self::Ews => Protocol::Ews,
             Self::Soap { .. } => Protocol::ListSoap,
             Self::Rest { .. } => Protocol::ListRest,
-            Self::Health | Self::Status | Self::File { .. } | Self::Nowhere => Protocol::Plain,
+            Self::Health | Self::Ready | Self::Status | Self::File { .. } | Self::Nowhere => Protocol::Plain,
         }
     }
 }
@@ -130,6 +133,7 @@ mod tests {
     fn paths_lead_somewhere() {
         for (path, route) in [
             ("/healthz", Route::Health),
+            ("/readyz?x", Route::Ready),
             ("/", Route::Status),
             ("/EWS/Exchange.asmx", Route::Ews),
             ("/ews/exchange.asmx?x=1", Route::Ews),

@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     config::{Config, ConfigError},
+    health::Phase,
     password::PasswordError,
     service::Service,
 };
@@ -70,9 +71,10 @@ pub struct Server;
 pub struct Running {
     address: SocketAddr,
     runtime: Option<Runtime>,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     /// Ends when the last connection has.
     ended: mpsc::Receiver<()>,
+    lead: Duration,
     drain: Duration,
 }
 
@@ -103,15 +105,15 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind(config.listen)).map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
         let config = Config { listen: address, ..config.clone() };
-        let service = Arc::new(Service::new(&config, engine, spools.to_owned())?);
-        let (stop, stopped) = watch::channel(false);
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let service = Arc::new(Service::new(&config, engine, spools.to_owned(), phases.clone())?);
         let (alive, ended) = mpsc::channel(1);
-        runtime.spawn(accept(listener, service, config.clone(), stopped, alive));
+        runtime.spawn(accept(listener, service, config.clone(), phases, alive));
         runtime.spawn(deliver(engine.clone()));
         runtime.spawn(trim(engine.clone(), Duration::from_secs(config.trim_interval_seconds)));
         runtime.spawn(build_indexes(engine.clone()));
-        let drain = Duration::from_secs(config.drain_seconds);
-        Ok(Running { address, runtime: Some(runtime), stop, ended, drain })
+        let (lead, drain) = (Duration::from_secs(config.drain_lead_seconds), Duration::from_secs(config.drain_seconds));
+        Ok(Running { address, runtime: Some(runtime), phase, ended, lead, drain })
     }
 }
 
@@ -142,11 +144,13 @@ impl Running {
         });
     }
 
-    /// Stops accepting, lets requests under way finish within the configured time, and ends. Returns whether all have
-    /// finished.
+    /// Says that it is leaving for the configured time, stops accepting, lets requests under way finish within the
+    /// configured time, and ends. Returns whether all have finished.
     pub fn shutdown(mut self) -> bool {
         let Some(runtime) = self.runtime.take() else { return true };
-        self.stop.send_replace(true);
+        self.phase.send_replace(Phase::Leaving);
+        runtime.block_on(async { sleep(self.lead).await });
+        self.phase.send_replace(Phase::Ending);
         let drained = runtime.block_on(async { timeout(self.drain, self.ended.recv()).await.is_ok() });
         runtime.shutdown_timeout(THREADS_END);
         drained
@@ -202,7 +206,7 @@ async fn accept(
     listener: TcpListener,
     service: Arc<Service>,
     config: Config,
-    mut stopped: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
     alive: mpsc::Sender<()>,
 ) {
     let connections_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
@@ -216,7 +220,7 @@ async fn accept(
         };
         let (accepted, permit) = tokio::select! {
             accepted = accepted => accepted,
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = phase.wait_for(|phase| *phase == Phase::Ending) => return,
         };
         let (stream, _) = match accepted {
             Ok(accepted) => accepted,
@@ -230,7 +234,7 @@ async fn accept(
             service: Arc::clone(&service),
             builder: Arc::clone(&builder),
             header_time,
-            stopped: stopped.clone(),
+            phase: phase.clone(),
         };
         let alive = alive.clone();
         tokio::spawn(async move {
@@ -258,7 +262,7 @@ struct Connection {
     service: Arc<Service>,
     builder: Arc<auto::Builder<TokioExecutor>>,
     header_time: Duration,
-    stopped: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Connection {
@@ -291,7 +295,7 @@ impl Connection {
                         return;
                     }
                 }
-                _ = self.stopped.wait_for(|stopped| *stopped), if open => {
+                _ = self.phase.wait_for(|phase| *phase == Phase::Ending), if open => {
                     // One that has not asked for anything is not waited for; hyper would wait for its first request.
                     if !asked.load(Ordering::Relaxed) {
                         return;

@@ -4,13 +4,13 @@ use std::{convert::Infallible, fmt::Write as _, panic::AssertUnwindSafe, path::P
 
 use bytes::Bytes;
 use engine::{Caller, Engine, EngineError};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use store::StoreError;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::{Instant, timeout},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     body::{self, Intake, Taken},
     config::Config,
     flow::{self, Patience},
+    health::{Health, Phase},
     pack,
     route::{self, Route},
     server::StartError,
@@ -54,6 +55,7 @@ pub(crate) struct Service {
     present: Arc<Semaphore>,
     lookups: Semaphore,
     checks: Semaphore,
+    health: Health,
 }
 
 /// What a request holds while it is worked on: its place, its turn, the memory of its body.
@@ -67,11 +69,17 @@ struct Call {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, engine: &Engine, spools: PathBuf) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        config: &Config,
+        engine: &Engine,
+        spools: PathBuf,
+        phase: watch::Receiver<Phase>,
+    ) -> Result<Self, StartError> {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             auth: Auth::new(engine.clone(), config.login_cache_seconds)?,
             adapters: Adapters::new(config, engine),
+            health: Health::new(engine.clone(), phase),
             engine: engine.clone(),
             intake: Intake::new(config, spools),
             working: Arc::new(Semaphore::new(count(config.requests_max))),
@@ -85,12 +93,16 @@ impl Service {
     /// Answers a request.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let started = Instant::now();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
         let (parts, body) = request.into_parts();
         let echoed = request_id(&parts.headers);
         let (caller, mut response) = Box::pin(self.respond(parts, body)).await;
         if let Some(echoed) = echoed {
             response.headers_mut().insert(REQUEST_ID, echoed);
+        }
+        if self.health.phase() > Phase::Serving && version < Version::HTTP_2 {
+            // So that nobody sends the next request into a connection that is being closed.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         tracing::debug!(
             target: "highwater::request",
@@ -106,8 +118,15 @@ impl Service {
     async fn respond(self: &Arc<Self>, parts: Parts, body: Incoming) -> (Option<Caller>, Response<Body>) {
         let target = parts.uri.path_and_query().map_or("*", |path| path.as_str()).to_owned();
         let route = Route::read(&target);
-        if route == Route::Health {
-            return (None, self.health().await);
+        match route {
+            Route::Health => return (None, Health::alive()),
+            Route::Ready => return (None, self.health.ready().await),
+            Route::Status
+            | Route::Ews
+            | Route::Soap { .. }
+            | Route::Rest { .. }
+            | Route::File { .. }
+            | Route::Nowhere => {}
         }
         let protocol = route.protocol();
         let caller = match self.login(&parts.headers).await {
@@ -137,7 +156,7 @@ impl Service {
             Route::Ews if reads => return status::ews_page(),
             Route::Status => return not_allowed("GET, HEAD"),
             Route::Ews if parts.method != Method::POST => return not_allowed("GET, HEAD, POST"),
-            Route::Health | Route::Nowhere => return answer::refusal(protocol, Refusal::NotFound),
+            Route::Health | Route::Ready | Route::Nowhere => return answer::refusal(protocol, Refusal::NotFound),
             Route::Ews | Route::Soap { .. } | Route::Rest { .. } | Route::File { .. } => {}
         }
         let Ok(present) = Arc::clone(&self.present).try_acquire_owned() else {
@@ -181,7 +200,7 @@ impl Service {
             Route::Soap { before } => (before, SiteSurface::Soap),
             Route::Rest { before, rest } => (before, SiteSurface::Rest(rest)),
             Route::File { path } => (path, SiteSurface::File(path)),
-            Route::Health | Route::Status | Route::Nowhere => return Err(Refusal::NotFound),
+            Route::Health | Route::Ready | Route::Status | Route::Nowhere => return Err(Refusal::NotFound),
         };
         let site_path = self.site_path(&route::decode(before)).await?;
         let site = sharepoint::Call { caller: &call.caller, site_path: &site_path, base_url: &call.base_url };
@@ -215,15 +234,6 @@ impl Service {
                 let Ok(Ok(_permit)) = timeout(wait, self.checks.acquire()).await else { return Err(Refusal::Busy) };
                 blocking(|| self.auth.verify(claim))
             }
-        }
-    }
-
-    async fn health(self: &Arc<Self>) -> Response<Body> {
-        let service = Arc::clone(self);
-        let check = move || Handle::current().block_on(service.engine.directory().site(""));
-        match timeout(UNWANTED_WAIT, tokio::task::spawn_blocking(check)).await {
-            Ok(Ok(Ok(_))) => answer::text(StatusCode::OK, "ok\n"),
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => answer::text(StatusCode::SERVICE_UNAVAILABLE, "the store fails\n"),
         }
     }
 

@@ -27,7 +27,8 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("Exchange Web Services", "/EWS/Exchange.asmx"),
     ("SharePoint lists, SOAP", "/_vti_bin/Lists.asmx"),
     ("SharePoint lists, REST", "/_api/web"),
-    ("Health", "/healthz"),
+    ("Health: alive", "/healthz"),
+    ("Health: ready for requests", "/readyz"),
 ];
 
 const HEAD: &str = "<!DOCTYPE html>

@@ -249,3 +249,21 @@ fn a_request_under_way_finishes_before_the_end() {
     let mut server = server;
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, config) = (dir.path().join("data").display().to_string(), dir.path().join("c.toml"));
+    write(&config, "listen = \"127.0.0.1:0\"\ndrain_lead_seconds = 600\n");
+    let mut server = Serving::start(&["serve", "--data", &data, "--config", &config.display().to_string()]);
+    let id = server.child.id().to_string();
+    let told = || assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let started = std::time::Instant::now();
+    told();
+    while server.get("/readyz", ":").0 == 200 {
+        assert!(started.elapsed().as_secs() < 20);
+    }
+    told();
+    assert_eq!(server.child.wait().unwrap().code(), Some(1));
+    assert!(started.elapsed().as_secs() < 20);
+}

@@ -22,7 +22,7 @@ struct Started {
 }
 
 fn config() -> Config {
-    Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() }
+    Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), drain_lead_seconds: 0, ..Config::default() }
 }
 
 fn start(config: &Config) -> Started {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{Guid, RootId, Seq};
 
 use crate::{
-    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError,
+    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready,
     watched::{Watch, WatchedSnapshot},
 };
 
@@ -131,6 +131,11 @@ impl<S: Store> Store for Counting<S> {
         let last_seq = self.inner.changed(root, after).await?;
         self.counters.after(1);
         Ok(last_seq)
+    }
+
+    async fn check(&self) -> Result<(), Unready> {
+        self.counters.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.check().await
     }
 }
 

@@ -33,3 +33,13 @@ pub enum StoreError {
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
 }
+
+/// A part of a store that cannot be worked with now. See [`crate::Store::check`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {part} cannot be used: {reason}")]
+pub struct Unready {
+    /// Which: a word or two that anybody may read, such as `database`.
+    pub part: &'static str,
+    /// Why, for the operator alone.
+    pub reason: String,
+}

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{Guid, Random, RootId, SeededRandom, Seq};
 
 use crate::{
-    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError,
+    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready,
     watched::{Watch, WatchedSnapshot},
 };
 
@@ -215,6 +215,11 @@ impl<S: Store> Store for Faulty<S> {
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
         self.plan.before()?;
         self.inner.changed(root, after).await
+    }
+
+    async fn check(&self) -> Result<(), Unready> {
+        self.plan.before().map_err(|error| Unready { part: "store", reason: error.to_string() })?;
+        self.inner.check().await
     }
 }
 

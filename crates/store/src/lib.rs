@@ -27,7 +27,7 @@ pub use commit::{
     CollectionRef, Commit, Guard, ItemChange, NameTarget, NewItem, NewItemId, PartChange, PartData, Receipt, Write,
     WriteReceipt,
 };
-pub use error::StoreError;
+pub use error::{StoreError, Unready};
 pub use keys::{Direction, FieldKey, ItemRef, KeyRange};
 pub use rows::{
     ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootKind, RootRow, Span, Tombstone, TombstoneKind, Want,

@@ -8,7 +8,7 @@ use model::{CollectionId, Guid, ItemId, RootId, Seq, Time};
 
 use crate::{
     ChangeRow, CollectionRow, Commit, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, Receipt, RootRow, Span,
-    StoreError, Want,
+    StoreError, Unready, Want,
 };
 
 /// A store. Cheap to call from many tasks at once.
@@ -43,6 +43,16 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::NoRoot`] when there is no such root, also when it is removed while waiting.
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError>;
+
+    /// Whether the store can be worked with now, in all its parts: for a program that is asked whether it may be given
+    /// requests. Costs a read. A store of several parts says which one fails.
+    ///
+    /// # Errors
+    /// The first part that cannot be used.
+    async fn check(&self) -> Result<(), Unready> {
+        let read = self.roots(None, 1).await;
+        read.map(|_| ()).map_err(|error| Unready { part: "store", reason: error.to_string() })
+    }
 }
 
 /// A store behind a shared pointer is that store.
@@ -70,6 +80,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
         S::changed(self, root, after).await
+    }
+
+    async fn check(&self) -> Result<(), Unready> {
+        S::check(self).await
     }
 }
 

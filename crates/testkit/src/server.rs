@@ -132,7 +132,7 @@ impl TestServer {
         let store = stores::open(&location, Missing::Make, &*random).expect("a store");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let config = Config::parse(settings).expect("settings");
-        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), drain_lead_seconds: 0, ..config };
         let engine = runtime.block_on(Engine::open(store, clock, random, config.engine())).expect("the engine opens");
         let running = Server::start(&config, &engine).expect("the server starts");
         Self { running, runtime, engine, clock: fixed, folder }
