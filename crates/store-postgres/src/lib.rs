@@ -1,5 +1,238 @@
 //! The store past one machine: one database that speaks PostgreSQL's protocol behind any number of nodes.
+//!
+//! The same tables and the same answers as the embedded store. A node keeps nothing that another needs: every position
+//! comes from the root's row, inside of the transaction that writes. Consensus, replication and fail-over are the
+//! engine's; what this crate adds is never to say more than the engine said, and to give tokens of a lost history away
+//! by their epoch. This crate must not know a protocol or a business rule; no other crate knows tokio-postgres.
+//!
+//! # The URL
+//! `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?PARAMETER=VALUE&…`, as libpq reads it. Of several hosts the
+//! first that takes writes is used, so the members of a cluster can all be named. Parameters:
+//!
+//! - `sslmode`: `disable`, `prefer` (as libpq, the default), `require`, `verify-ca`, `verify-full`; `sslrootcert`: a file
+//!   of roots in PEM, or `system` (the default where roots are needed). With `sslrootcert`, `require` means `verify-ca`.
+//! - `options`, for instance `-c search_path=NAME` (with `%20` and `%3D`): a schema of its own for this store.
+//! - `connect_timeout` (seconds a host, 5), `tcp_user_timeout` (15), `keepalives_idle` (10), `keepalives_interval` (3),
+//!   `keepalives_retries` (3), `application_name` (`highwater`), `channel_binding`, `load_balance_hosts`, `hostaddr`.
+//! - `target_session_attrs`: `read-write` (the default), or `any` for engines that do not say whether they take writes.
+//!
+//! Anything else is refused by name.
 
 #![expect(dead_code, reason = "the parts come one by one")]
 
+mod address;
+mod background;
+mod failure;
+mod parts;
+mod rows;
 mod schema;
+mod session;
+mod snapshot;
+mod statements;
+mod stats;
+mod wake;
+
+use std::{io, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use model::{Guid, RootId, Seq};
+use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError};
+
+use background::Background;
+use schema::{STEPS, Step};
+use session::Sessions;
+use snapshot::PostgresSnapshot;
+use statements::{Hot, reads};
+use stats::Counters;
+use wake::Wakes;
+
+pub use stats::Stats;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Sessions that read at the same time. A snapshot keeps one busy.
+    pub readers: usize,
+    /// Sessions that write at the same time, each for one root.
+    pub writers: usize,
+    /// How long a call waits: for a free session, or for the database to answer.
+    pub patience: Duration,
+    /// How long opening waits for a database that cannot be reached.
+    pub open_patience: Duration,
+    /// Parts of more bytes than this are kept apart from the rows of their items.
+    pub blob_threshold_bytes: usize,
+    /// How nodes learn of what others wrote.
+    pub wake: Wake,
+    /// A random number, given to the database when it is new.
+    pub epoch: u64,
+}
+
+impl Options {
+    /// The usual options, with `epoch` for a database that is new.
+    pub const fn new(epoch: u64) -> Self {
+        Self {
+            readers: 12,
+            writers: 4,
+            patience: Duration::from_secs(10),
+            open_patience: Duration::from_secs(30),
+            blob_threshold_bytes: 64 << 10,
+            wake: Wake::Notify,
+            epoch,
+        }
+    }
+}
+
+/// How nodes learn of what others wrote, for [`Store::changed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Every commit notifies, and one session a node listens. PostgreSQL lets transactions that notify commit one after
+    /// the other, whatever root they write.
+    Notify,
+    /// A look every second at the roots that somebody waits for: for engines without NOTIFY, and behind poolers that give
+    /// a session to others between transactions.
+    Poll,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is not one of a database. Correct it; the message does not repeat it, it may have a password in it.
+    #[error("the URL of the database cannot be used: {0}")]
+    Address(String),
+    /// A newer program changed the database in a way that this one does not understand. Use that one.
+    #[error("the database has schema version {have} and needs a program of version {needs}, this one is {known}")]
+    Newer {
+        /// The version found.
+        have: u32,
+        /// The oldest version of programs that may work on it.
+        needs: u32,
+        /// The version of this program.
+        known: u32,
+    },
+    /// The database cannot be reached or does not let us in. Mend what the message says.
+    #[error("the database cannot be used: {0}")]
+    Database(String),
+    /// The system gives no threads.
+    #[error("no threads for the store: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// See the crate. Dropping it ends what is under way on its threads without waiting for it.
+#[derive(Debug)]
+pub struct PostgresStore {
+    readers: Arc<Sessions>,
+    wakes: Wakes,
+    counters: Arc<Counters>,
+    patience: Duration,
+    known: u32,
+}
+
+impl PostgresStore {
+    /// Opens the store behind `url`: brings the database up to date when it is new or older, once however many nodes do
+    /// so at the same time. Keeps the calling thread meanwhile; may be called inside of a runtime.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(url: &str, options: Options) -> Result<Self, OpenError> {
+        Self::open_with(url, &options, STEPS)
+    }
+
+    /// As [`Self::open`], as a program that knows these steps.
+    pub(crate) fn open_with(url: &str, options: &Options, steps: &'static [Step]) -> Result<Self, OpenError> {
+        let address = address::parse(url)?;
+        let background = Background::start()?;
+        let (to, epoch, patience) = (address.clone(), options.epoch.cast_signed(), options.open_patience);
+        let migrated = background.wait(async move { schema::migrate(&to, steps, epoch, patience).await });
+        migrated.ok_or_else(|| io::Error::other("a task ended early"))??;
+        let counters = Arc::<Counters>::default();
+        let known = steps.len() as u32;
+        let warm = |hot: &[Hot]| hot.iter().map(|hot| hot.text).collect::<Vec<_>>();
+        let sessions = |number, hot| {
+            let made = Sessions::new(address.clone(), &background, &counters, number, warm(hot), known);
+            made.map(Arc::new)
+        };
+        let readers = sessions(options.readers, reads::HOT)?;
+        let wakes = Wakes::new(address.clone(), &readers, options.patience, options.wake);
+        Ok(Self { readers, wakes, counters, patience: options.patience, known })
+    }
+
+    /// What the store has done since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
+    /// Whether requests can be served: the database answers, and this program may work on it. One round trip.
+    ///
+    /// # Errors
+    /// [`StoreError::TryAgain`] with the reason.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let meta = schema::Meta::read(&snapshot::once(&self.readers, self.patience, schema::META, &[]).await?)?;
+        if meta.works_for > self.known || meta.version < self.known {
+            let version = meta.version;
+            return Err(StoreError::TryAgain(format!("the database has schema version {version}")));
+        }
+        Ok(())
+    }
+}
+
+/// Begins a new stretch of history in the database behind `url`, after a copy of it was put back by means that leave no
+/// trace in it: tokens that were given for what the copy lacks are refused from then on. To be called while no node works on
+/// it: what has a session already does not notice. `epoch` is a random number.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn restored(url: &str, epoch: u64) -> Result<(), OpenError> {
+    let address = address::parse(url)?;
+    let background = Background::start()?;
+    let done = background.wait(async move { schema::restored(&address, epoch.cast_signed()).await });
+    done.ok_or_else(|| io::Error::other("a task ended early"))?
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(PostgresSnapshot::begin(&self.readers, &self.counters, self.patience, root).await?))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
+        commit.check()?;
+        Err(StoreError::TryAgain("this store cannot write yet".to_owned()))
+    }
+
+    async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
+        let (root, operation) = (root.to_i64(), &operation.0[..]);
+        let found = snapshot::once(&self.readers, self.patience, reads::OUTCOME, &[&root, &operation]).await?;
+        let Some(_row) = found.first() else { return Ok(None) };
+        Err(StoreError::TryAgain("this store cannot read receipts yet".to_owned()))
+    }
+
+    async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
+        let rows = snapshot::roots(&self.readers, &self.counters, self.patience, after, limit).await?;
+        Ok(snapshot::page(rows, limit))
+    }
+
+    async fn drop_root(&self, _root: RootId) -> Result<(), StoreError> {
+        Err(StoreError::TryAgain("this store cannot write yet".to_owned()))
+    }
+
+    async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
+        let listener = self.wakes.waiters().listen(root, after);
+        let rows = snapshot::once(&self.readers, self.patience, reads::LAST_SEQ, &[&root.to_i64()]).await?;
+        self.counters.read(1, rows.len());
+        let last_seq = wake::last_seq(root, rows.first())?;
+        if last_seq > after {
+            return Ok(last_seq);
+        }
+        self.wakes.run();
+        listener.await.ok_or(StoreError::NoRoot(root))
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.readers.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! Every statement of the hot path, with the index that it runs along: what `plan` explains and the tests of plans check.
+
+pub(crate) mod reads;
+
+/// A statement of the hot path. Its first parameter is the root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hot {
+    /// A name for people.
+    pub(crate) name: &'static str,
+    /// The statement.
+    pub(crate) text: &'static str,
+    /// The indexes that it runs along, in no order; none for one that only inserts.
+    pub(crate) along: &'static [&'static str],
+}
+
+/// All of them.
+pub(crate) const ALL: &[&[Hot]] = &[reads::HOT];

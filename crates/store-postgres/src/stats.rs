@@ -1,0 +1,62 @@
+//! What the store has done since it was opened.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the store was opened, by this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Transactions that wrote.
+    pub groups: u64,
+    /// Commits in them.
+    pub commits: u64,
+    /// Rows that reads fetched.
+    pub rows_read: u64,
+    /// Statements that reads sent, without those that begin and end a snapshot.
+    pub read_statements: u64,
+    /// Times that a read waited for the database: one for the beginning of a snapshot with its root, one a read.
+    pub read_flights: u64,
+    /// Sessions that were made.
+    pub sessions: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    groups: AtomicU64,
+    commits: AtomicU64,
+    rows_read: AtomicU64,
+    read_statements: AtomicU64,
+    read_flights: AtomicU64,
+    sessions: AtomicU64,
+}
+
+impl Counters {
+    /// One read: a flight of some statements that gave some rows.
+    pub(crate) fn read(&self, statements: usize, rows: usize) {
+        self.read_flights.fetch_add(1, Ordering::Relaxed);
+        self.read_statements.fetch_add(statements as u64, Ordering::Relaxed);
+        self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// One transaction of some commits.
+    pub(crate) fn wrote(&self, commits: usize) {
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.commits.fetch_add(commits as u64, Ordering::Relaxed);
+    }
+
+    /// One session.
+    pub(crate) fn connected(&self) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            groups: count(&self.groups),
+            commits: count(&self.commits),
+            rows_read: count(&self.rows_read),
+            read_statements: count(&self.read_statements),
+            read_flights: count(&self.read_flights),
+            sessions: count(&self.sessions),
+        }
+    }
+}
