@@ -42,6 +42,7 @@ const EDGES: &[Edges] = &[
         imports: &["content", "engine", "ews", "mapi", "model", "store", "xml"],
         in_tests: &["testkit"],
     },
+    Edges { name: "simulate", imports: &["model"], in_tests: &[] },
     Edges { name: "bench", imports: &["engine", "ews", "model", "sharepoint", "store", "store-sqlite"], in_tests: &[] },
 ];
 
