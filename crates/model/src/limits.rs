@@ -8,6 +8,10 @@ pub const LIST_CHANGES_MAX: u32 = 40;
 pub const LIST_CHANGE_IDS_MAX: u32 = 1_000;
 /// Rows that one store read may return.
 pub const PAGE_ROWS_MAX: usize = 1_024;
+/// Rows of a root that go from store to store at once.
+pub const TRANSFER_ROWS_MAX: usize = 8_192;
+/// Bytes of a root that go from store to store at once; the last row of a page may go past them.
+pub const TRANSFER_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a request body that the server reads.
 pub const BODY_BYTES_MAX: usize = 128 << 20;
 /// Bytes of one part (MIME, a body, an attachment).

@@ -29,7 +29,8 @@ pub(crate) struct Step {
 /// The steps that make a database: step `n` leads from schema version `n` to `n + 1`, which is the version of a program
 /// that knows `n + 1` steps.
 ///
-/// A negative kind of a root says that it is not there: -1 while it is being removed, -2 while it is being copied here.
+/// A negative kind of a root says that it is not there: -1 while it is being removed, -2 and below while it is being
+/// copied here (-2 less the kind that it will be).
 pub(crate) const STEPS: &[Step] = &[Step {
     works_for: 1,
     sql: "

@@ -2,6 +2,7 @@
 
 mod items;
 mod keys;
+mod load;
 mod removal;
 mod trim;
 
@@ -17,6 +18,7 @@ use crate::{
     rows::{minute, root_kind_number},
 };
 
+pub(crate) use load::{load, publish};
 pub(crate) use removal::{drop_root, unfinished_removals};
 
 /// A conflict that no guard of the caller names.
@@ -35,17 +37,7 @@ pub(crate) fn apply(
     hashes: &[Hash],
     blob_threshold_bytes: usize,
 ) -> Result<Receipt, Failure> {
-    let mut applier = Applier {
-        connection,
-        blobs,
-        commit,
-        root: commit.root.to_i64(),
-        last_seq: Seq::ZERO,
-        done: Vec::with_capacity(commit.writes.len()),
-        hashes: hashes.iter(),
-        blob_threshold_bytes,
-    };
-    applier.run(epoch)
+    Applier::new(connection, blobs, commit, hashes, blob_threshold_bytes).run(epoch)
 }
 
 struct Applier<'a> {
@@ -57,6 +49,27 @@ struct Applier<'a> {
     done: Vec<WriteReceipt>,
     hashes: std::slice::Iter<'a, Hash>,
     blob_threshold_bytes: usize,
+}
+
+impl<'a> Applier<'a> {
+    fn new(
+        connection: &'a Connection,
+        blobs: &'a Blobs,
+        commit: &'a Commit,
+        hashes: &'a [Hash],
+        blob_threshold_bytes: usize,
+    ) -> Self {
+        Self {
+            connection,
+            blobs,
+            commit,
+            root: commit.root.to_i64(),
+            last_seq: Seq::ZERO,
+            done: Vec::with_capacity(commit.writes.len()),
+            hashes: hashes.iter(),
+            blob_threshold_bytes,
+        }
+    }
 }
 
 impl Applier<'_> {
@@ -117,6 +130,7 @@ impl Applier<'_> {
                 Ok(Some(epoch))
             }
             (None, None) => Err(StoreError::NoRoot(self.commit.root).into()),
+            (None, Some(_)) if load::is_loading(self.connection, self.commit.root)? => Err(CONFLICT.into()),
             (None, Some((kind, guid))) => {
                 // Should one of that id be on its way out, it goes first.
                 while drop_root(self.connection, self.commit.root)? {}

@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod snapshot;
 mod stats;
+mod transfer;
 mod writer;
 
 use std::{
@@ -28,9 +29,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Guid, RootId, Seq};
+use model::{Guid, RootId, Rope, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
-use store::{Commit, Page, PartChange, PartData, Receipt, RootRow, Snapshot, Store, StoreError, Waiters, Write};
+use store::{
+    Commit, Page, PartChange, PartData, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals,
+    Waiters, Write, check_load,
+};
 
 use blobs::{Blobs, Hash};
 use control::{Control, Lock};
@@ -188,12 +192,12 @@ impl SqliteStore {
         self.control.shard(root)?.map(|number| self.shard(number)).transpose()
     }
 
-    /// Puts the large parts of a commit into files and returns their hashes, in order.
-    fn put_blobs(&self, commit: &Commit) -> Result<Vec<Hash>, Failure> {
+    /// Puts the large ones of these parts into files and returns their hashes, in order.
+    fn put_blobs<'a>(&self, root: RootId, parts: impl Iterator<Item = &'a Rope>) -> Result<Vec<Hash>, Failure> {
         let mut hashes = Vec::new();
-        for part in commit.writes.iter().flat_map(parts).filter(|part| part.bytes.len() > self.blob_threshold_bytes) {
-            let hash = blobs::hash_rope(&part.bytes)?;
-            self.blobs.put(commit.root, &hash, &part.bytes)?;
+        for bytes in parts.filter(|bytes| bytes.len() > self.blob_threshold_bytes) {
+            let hash = blobs::hash_rope(bytes)?;
+            self.blobs.put(root, &hash, bytes)?;
             hashes.push(hash);
         }
         Ok(hashes)
@@ -206,8 +210,32 @@ impl SqliteStore {
             None => self.shard_of(commit.root)?,
         };
         let shard = shard.ok_or(StoreError::NoRoot(commit.root))?;
-        let hashes = self.put_blobs(&commit)?;
+        let hashes = self.put_blobs(commit.root, commit.writes.iter().flat_map(parts).map(|part| &part.bytes))?;
         Ok(shard.writer.send(Job::Commit(commit, hashes))?)
+    }
+
+    fn queue_load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<answer::Waiting<Outcome>, Failure> {
+        check_load(&rows)?;
+        let shard = self.shard(self.control.assign(root.root)?)?;
+        let parts = rows.iter().filter_map(|row| match row {
+            TransferRow::Part { bytes, .. } => Some(bytes),
+            TransferRow::Epoch { .. }
+            | TransferRow::Tick { .. }
+            | TransferRow::Collection(_)
+            | TransferRow::Span { .. }
+            | TransferRow::Item(_)
+            | TransferRow::Tombstone { .. }
+            | TransferRow::Name { .. }
+            | TransferRow::Key { .. }
+            | TransferRow::Operation { .. } => None,
+        });
+        let hashes = self.put_blobs(root.root, parts)?;
+        Ok(shard.writer.send(Job::Load(root.clone(), rows, hashes))?)
+    }
+
+    fn view(&self, root: RootId, loading: bool) -> Result<Box<dyn Snapshot>, StoreError> {
+        let shard = self.shard_of(root)?.ok_or(StoreError::NoRoot(root))?;
+        Ok(Box::new(SqliteSnapshot::begin(&shard.readers, &self.blobs, &self.counters, root, loading)?))
     }
 }
 
@@ -307,8 +335,7 @@ fn sweep_orphans(control: &Control, blobs: &Blobs, shards: &[Connection]) -> Res
 #[async_trait]
 impl Store for SqliteStore {
     async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
-        let shard = self.shard_of(root)?.ok_or(StoreError::NoRoot(root))?;
-        Ok(Box::new(SqliteSnapshot::begin(&shard.readers, &self.blobs, &self.counters, root)?))
+        self.view(root, false)
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
@@ -351,6 +378,21 @@ impl Store for SqliteStore {
         }
         self.poll.run()?;
         listener.await.ok_or(StoreError::NoRoot(root))
+    }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        let waiting = self.queue_load(root, rows)?;
+        written(waiting).await.map(|_| ())
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.view(root, true)
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        let shard = self.shard_of(root.root)?.ok_or(StoreError::NoRoot(root.root))?;
+        let waiting = shard.writer.send(Job::Publish(root.clone(), totals))?;
+        written(waiting).await.map(|_| ())
     }
 }
 

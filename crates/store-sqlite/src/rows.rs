@@ -19,6 +19,11 @@ pub(crate) const fn root_kind_number(kind: RootKind) -> u32 {
     }
 }
 
+/// The stored form of a kind of root while the root is being copied here.
+pub(crate) fn loading_kind_number(kind: RootKind) -> i64 {
+    -2 - i64::from(root_kind_number(kind))
+}
+
 /// The stored form of a kind of tombstone.
 pub(crate) const fn tombstone_kind_number(kind: TombstoneKind) -> u32 {
     match kind {

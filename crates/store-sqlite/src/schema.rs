@@ -31,7 +31,8 @@ CREATE TABLE root_shard(root_id INTEGER PRIMARY KEY, shard INTEGER NOT NULL) STR
 
 /// The steps that make a shard file.
 ///
-/// A negative kind of a root says that it is being removed: it is not there any more.
+/// A negative kind of a root says that it is not there: -1 while it is being removed, -2 and below while it is being
+/// copied here (-2 less the kind that it will be).
 pub(crate) const SHARD_STEPS: &[&str] = &[
     "
 CREATE TABLE root(root_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, guid BLOB NOT NULL, last_seq INTEGER NOT NULL,

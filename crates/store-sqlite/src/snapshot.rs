@@ -11,7 +11,7 @@ use model::{
 use rusqlite::{OptionalExtension, Params, Row, Statement, StatementStatus, params};
 use store::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
-    Want,
+    TransferKey, TransferLimit, TransferRow, TransferTotals, Want,
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     readers::{Reader, Readers},
     rows,
     stats::Counters,
+    transfer,
 };
 
 /// A root as it was when the snapshot was taken. The calls read on the caller's thread.
@@ -33,6 +34,8 @@ pub(crate) struct SqliteSnapshot {
 }
 
 const ROOT: &str = "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root WHERE root_id = ?1 AND kind >= 0";
+const LOADING: &str = "SELECT root_id, -2 - kind, guid, last_seq, purged_seq, epoch FROM root
+    WHERE root_id = ?1 AND kind <= -2";
 const COLLECTIONS: &str = "SELECT collection_id, parent_id, seq, created_seq, items_seq, purged_seq, items, unread,
     associated, last_number, (SELECT bag FROM collection_bag b WHERE b.root_id = c.root_id
     AND b.collection_id = c.collection_id) FROM collection c";
@@ -145,7 +148,10 @@ pub(crate) fn roots(
 /// The receipt of an operation.
 pub(crate) fn outcome(readers: &Arc<Readers>, root: RootId, operation: [u8; 16]) -> Result<Option<Vec<u8>>, Failure> {
     let reader = readers.take()?;
-    let mut statement = reader.prepare_cached("SELECT receipt FROM operation WHERE root_id = ?1 AND operation = ?2")?;
+    let mut statement = reader.prepare_cached(
+        "SELECT receipt FROM operation WHERE root_id = ?1 AND operation = ?2
+           AND EXISTS (SELECT 1 FROM root WHERE root_id = ?1 AND kind >= 0)",
+    )?;
     Ok(statement.query_row(params![root.to_i64(), operation], |row| row.get(0)).optional()?)
 }
 
@@ -169,16 +175,20 @@ fn read_all<T>(
 }
 
 impl SqliteSnapshot {
-    /// Begins a read transaction.
+    /// Begins a read transaction, on a root that is there or, with `loading`, on one that is being copied here.
     pub(crate) fn begin(
         readers: &Arc<Readers>,
         blobs: &Arc<Blobs>,
         counters: &Arc<Counters>,
         root: RootId,
+        loading: bool,
     ) -> Result<Self, Failure> {
         let reader = readers.take()?;
         reader.prepare_cached("BEGIN")?.execute([])?;
-        let row = reader.prepare_cached(ROOT)?.query_row([root.to_i64()], rows::root).optional()?;
+        let row = reader
+            .prepare_cached(if loading { LOADING } else { ROOT })?
+            .query_row([root.to_i64()], rows::root)
+            .optional()?;
         let root = row.ok_or(StoreError::NoRoot(root))?;
         Ok(Self { reader, root, blobs: Arc::clone(blobs), counters: Arc::clone(counters), ranges: Ranges::default() })
     }
@@ -494,5 +504,22 @@ impl Snapshot for SqliteSnapshot {
                 )?
                 .is_some();
         Ok(if is_known { Seq::from_i64(seq) } else { Seq::ZERO })
+    }
+    async fn transfer(
+        &mut self,
+        after: Option<&TransferKey>,
+        limit: TransferLimit,
+    ) -> Result<Page<TransferRow>, StoreError> {
+        let page = transfer::page(&self.reader, &self.blobs, self.root.root, after, limit)?;
+        self.counters.read(page.rows.len(), 0);
+        Ok(page)
+    }
+
+    async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
+        Ok(transfer::end(&self.reader, self.root.root)?)
+    }
+
+    async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
+        Ok(transfer::totals(&self.reader, self.root.root)?)
     }
 }

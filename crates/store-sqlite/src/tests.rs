@@ -62,6 +62,8 @@ fn fixture_in_full() -> Fixture {
 }
 
 store::battery!(plain, fixture);
+store::battery!(@transfer copies, fixture);
+store::battery!(@transfer copies_of_files, fixture_of_files);
 store::battery!(files_of_parts, fixture_of_files);
 store::battery!(synchronous, fixture_in_full);
 

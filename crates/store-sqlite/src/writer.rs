@@ -14,7 +14,7 @@ use std::{
 
 use model::{RootId, Seq, Time};
 use rusqlite::{Connection, hooks::Wal, params};
-use store::{Commit, Receipt, StoreError, Waiters, WriteReceipt};
+use store::{Commit, Receipt, RootRow, StoreError, TransferRow, TransferTotals, Waiters, WriteReceipt};
 
 use crate::{
     OpenError, Synchronous,
@@ -42,6 +42,9 @@ const FREED_FILES_MAX: usize = 64;
 /// A result for a task.
 pub(crate) type Outcome = Result<Receipt, StoreError>;
 
+/// What a job did that takes no positions.
+const NOTHING: Receipt = Receipt { last_seq: Seq::ZERO, writes: Vec::new() };
+
 /// Something to write.
 #[derive(Debug)]
 pub(crate) enum Job {
@@ -49,6 +52,10 @@ pub(crate) enum Job {
     Commit(Commit, Vec<Hash>),
     /// One step of the removal of a root. The receipt of its one write has a row where there is more to do.
     DropRoot(RootId),
+    /// Rows of a root that is being copied here, with the hashes of those parts that lie in files.
+    Load(RootRow, Vec<TransferRow>, Vec<Hash>),
+    /// The end of such a copy.
+    Publish(RootRow, TransferTotals),
 }
 
 impl Job {
@@ -58,6 +65,7 @@ impl Job {
         Some(match self {
             Self::Commit(commit, _) => (commit.root, Some(receipt.last_seq)),
             Self::DropRoot(root) => (*root, None),
+            Self::Load(..) | Self::Publish(..) => return None,
         })
     }
 }
@@ -257,6 +265,14 @@ impl Setting {
                 let done = WriteReceipt { rows: u64::from(more), ..WriteReceipt::default() };
                 Ok(Receipt { last_seq: Seq::ZERO, writes: vec![done] })
             }
+            Job::Load(root, rows, hashes) => {
+                apply::load(connection, &self.blobs, root, rows, hashes, self.blob_threshold_bytes)?;
+                Ok(NOTHING)
+            }
+            Job::Publish(root, totals) => {
+                apply::publish(connection, root, *totals)?;
+                Ok(NOTHING)
+            }
         }
     }
 
@@ -264,7 +280,7 @@ impl Setting {
     fn remove_freed(&self, connection: &Connection, jobs: &[Job]) -> Result<(), rusqlite::Error> {
         let times = jobs.iter().filter_map(|job| match job {
             Job::Commit(commit, _) => Some(commit.at),
-            Job::DropRoot(_) => None,
+            Job::DropRoot(_) | Job::Load(..) | Job::Publish(..) => None,
         });
         let Some(Time(now)) = times.max() else { return Ok(()) };
         let freed: Vec<(i64, Hash)> = connection
@@ -286,11 +302,15 @@ impl Setting {
 
     /// Notes the files of a commit that failed, to be removed unless another commit refers to them.
     fn note_unused(&self, connection: &Connection, job: &Job) -> Result<(), rusqlite::Error> {
-        let Job::Commit(commit, hashes) = job else { return Ok(()) };
+        let (root, at, hashes) = match job {
+            Job::Commit(commit, hashes) => (commit.root, commit.at, hashes),
+            Job::Load(root, _, hashes) => (root.root, Time(0), hashes),
+            Job::DropRoot(_) | Job::Publish(..) => return Ok(()),
+        };
         for hash in hashes {
             connection
                 .prepare_cached("INSERT OR IGNORE INTO blob_ref(root_id, hash, refs, freed_at) VALUES(?1, ?2, 0, ?3)")?
-                .execute(params![commit.root.to_i64(), hash, commit.at.0])?;
+                .execute(params![root.to_i64(), hash, at.0])?;
         }
         Ok(())
     }

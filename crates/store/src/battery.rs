@@ -18,6 +18,7 @@ pub mod random;
 pub mod ranges;
 pub mod retention;
 pub mod roots;
+pub mod transfer;
 pub mod waiting;
 
 mod bench;
@@ -52,6 +53,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Makes a module `$name` with one test a behaviour. `$factory` is called for each test and gives an empty store as
 /// anything that is `AsRef<dyn Store>`: a `Box<dyn Store>`, or a struct that also holds a directory until it is dropped.
+///
+/// `battery!(@transfer …)` makes the tests of what a store adds that can be copied.
 #[macro_export]
 macro_rules! battery {
     ($name:ident, $factory:expr) => {
@@ -130,6 +133,23 @@ macro_rules! battery {
             }
         }
     };
+    (@transfer $name:ident, $factory:expr) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $crate::battery! {@tests $factory;
+                transfer::a_copy_goes_on_as_the_original_would,
+                transfer::a_load_goes_on_where_it_was_cut_off,
+                transfer::a_root_that_is_there_is_not_loaded,
+                transfer::an_unfinished_load_can_be_dropped,
+                transfer::large_parts_come_over,
+                transfer::loading_twice_is_loading_once,
+                transfer::pages_keep_their_bounds,
+                transfer::what_is_loaded_is_hidden_until_it_is_published,
+            }
+        }
+    };
     (@tests $factory:expr; $($module:ident::$behaviour:ident,)*) => {
         $(#[test]
         fn $behaviour() {
@@ -158,6 +178,7 @@ mod tests {
             ("retention", include_str!("battery/retention.rs")),
             ("roots", include_str!("battery/roots.rs")),
             ("waiting", include_str!("battery/waiting.rs")),
+            ("transfer", include_str!("battery/transfer.rs")),
         ];
         let mut found = 0;
         for (module, text) in files {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{Guid, RootId, Seq};
 
 use crate::{
-    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready,
+    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready,
     watched::{Watch, WatchedSnapshot},
 };
 
@@ -22,9 +22,9 @@ pub struct Counts {
     pub reads: u64,
     /// Rows that reads gave. A part is one row.
     pub rows: u64,
-    /// Commits asked for, and roots dropped.
+    /// Commits asked for, and roots dropped, loaded in pages and published.
     pub commits: u64,
-    /// Writes in those commits.
+    /// Writes in those commits, and rows loaded.
     pub writes: u64,
 }
 
@@ -137,6 +137,23 @@ impl<S: Store> Store for Counting<S> {
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.check().await
     }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.writes.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        self.inner.load(root, rows).await
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.counters.snapshots.fetch_add(1, Ordering::Relaxed);
+        let inner = self.inner.loading(root).await?;
+        Ok(Box::new(WatchedSnapshot { inner, watch: Arc::clone(&self.counters) }))
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.inner.publish(root, totals).await
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +163,7 @@ mod tests {
     use model::{CollectionId, Time};
 
     crate::battery!(battery, || Box::new(Counting::new(MemoryStore::new(1))) as Box<dyn Store>);
+    crate::battery!(@transfer copies, || Box::new(Counting::new(MemoryStore::new(1))) as Box<dyn Store>);
 
     #[test]
     fn calls_and_rows_are_counted() {

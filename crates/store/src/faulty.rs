@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{Guid, Random, RootId, SeededRandom, Seq};
 
 use crate::{
-    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready,
+    Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready,
     watched::{Watch, WatchedSnapshot},
 };
 
@@ -22,7 +22,7 @@ pub enum ReadFault {
     Corrupt,
 }
 
-/// How a commit, or dropping a root, fails.
+/// How a commit fails, and likewise dropping, loading or publishing a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitFault {
     /// [`StoreError::TryAgain`]; nothing is written.
@@ -156,18 +156,24 @@ impl<S> Faulty<S> {
         self.plan.state().injected
     }
 
+    /// Does a write, or does not, as planned.
+    async fn write<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let unknown = Err(StoreError::OutcomeUnknown("injected".to_owned()));
+        match self.plan.commit() {
+            None => work.await,
+            Some(CommitFault::TryAgain) => Err(StoreError::TryAgain("injected".to_owned())),
+            Some(CommitFault::Lost) => unknown,
+            Some(CommitFault::Unacknowledged) => {
+                work.await?;
+                unknown
+            }
+        }
+    }
+
     /// The store behind, which does not fail.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
-}
-
-fn try_again<T>() -> Result<T, StoreError> {
-    Err(StoreError::TryAgain("injected".to_owned()))
-}
-
-fn unknown<T>() -> Result<T, StoreError> {
-    Err(StoreError::OutcomeUnknown("injected".to_owned()))
 }
 
 #[async_trait]
@@ -179,15 +185,7 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
-        match self.plan.commit() {
-            None => self.inner.commit(commit).await,
-            Some(CommitFault::TryAgain) => try_again(),
-            Some(CommitFault::Lost) => unknown(),
-            Some(CommitFault::Unacknowledged) => {
-                self.inner.commit(commit).await?;
-                unknown()
-            }
-        }
+        self.write(self.inner.commit(commit)).await
     }
 
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
@@ -201,15 +199,21 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
-        match self.plan.commit() {
-            None => self.inner.drop_root(root).await,
-            Some(CommitFault::TryAgain) => try_again(),
-            Some(CommitFault::Lost) => unknown(),
-            Some(CommitFault::Unacknowledged) => {
-                self.inner.drop_root(root).await?;
-                unknown()
-            }
-        }
+        self.write(self.inner.drop_root(root)).await
+    }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        self.write(self.inner.load(root, rows)).await
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.plan.before()?;
+        let inner = self.inner.loading(root).await?;
+        Ok(Box::new(WatchedSnapshot { inner, watch: Arc::clone(&self.plan) }))
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        self.write(self.inner.publish(root, totals)).await
     }
 
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
@@ -230,6 +234,7 @@ mod tests {
     use model::Time;
 
     crate::battery!(battery, || Box::new(Faulty::new(MemoryStore::new(1))) as Box<dyn Store>);
+    crate::battery!(@transfer copies, || Box::new(Faulty::new(MemoryStore::new(1))) as Box<dyn Store>);
 
     const ROOT: RootId = RootId(7);
 

@@ -15,6 +15,7 @@ mod error;
 mod keys;
 mod rows;
 mod snapshot;
+mod transfer;
 mod waiting;
 mod watched;
 
@@ -33,4 +34,5 @@ pub use rows::{
     ChangeRow, CollectionRow, Epoch, ItemRow, Page, PartInfo, RootKind, RootRow, Span, Tombstone, TombstoneKind, Want,
 };
 pub use snapshot::{Snapshot, Store};
+pub use transfer::{TransferKey, TransferLimit, TransferRoom, TransferRow, TransferTotals, check_load};
 pub use waiting::{Listener, Waiters};

@@ -6,13 +6,14 @@
 mod read;
 mod state;
 mod table;
+mod transfer;
 mod write;
 
 use std::{
     collections::{BTreeMap, btree_map},
     ops::Bound,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -20,7 +21,10 @@ use std::{
 use async_trait::async_trait;
 use model::{Guid, RootId, Seq};
 
-use crate::{Commit, Epoch, Page, Receipt, RootRow, Snapshot, Store, StoreError, Waiters};
+use crate::{
+    Commit, Epoch, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Waiters,
+    check_load,
+};
 use read::MemorySnapshot;
 use state::RootState;
 
@@ -28,9 +32,16 @@ use state::RootState;
 #[derive(Debug)]
 pub struct MemoryStore {
     epoch: u64,
-    roots: RwLock<BTreeMap<RootId, Arc<RootState>>>,
+    roots: RwLock<Roots>,
     rows_read: Arc<AtomicU64>,
     waiters: Waiters,
+}
+
+#[derive(Debug, Default)]
+struct Roots {
+    shown: BTreeMap<RootId, Arc<RootState>>,
+    /// Those that are being copied here.
+    loading: BTreeMap<RootId, Arc<RootState>>,
 }
 
 impl MemoryStore {
@@ -42,8 +53,8 @@ impl MemoryStore {
     /// A store that was started as `epoch` on a copy of what this one holds now: a backup that was put back.
     #[must_use]
     pub fn restored(&self, epoch: u64) -> Self {
-        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { epoch, roots: RwLock::new(roots), rows_read: Arc::default(), waiters: Waiters::default() }
+        let roots = RwLock::new(Roots { shown: self.read().shown.clone(), ..Roots::default() });
+        Self { epoch, roots, rows_read: Arc::default(), waiters: Waiters::default() }
     }
 
     /// Rows that reads returned so far, over all snapshots.
@@ -52,13 +63,25 @@ impl MemoryStore {
     }
 
     fn root(&self, root: RootId) -> Option<Arc<RootState>> {
-        self.roots.read().unwrap_or_else(PoisonError::into_inner).get(&root).cloned()
+        self.read().shown.get(&root).cloned()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Roots> {
+        self.roots.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Roots> {
+        self.roots.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self, state: Arc<RootState>) -> Box<dyn Snapshot> {
+        Box::new(MemorySnapshot { state, rows_read: Arc::clone(&self.rows_read) })
     }
 
     fn commit_now(&self, commit: Commit) -> Result<Receipt, StoreError> {
         commit.check()?;
-        let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
-        match roots.entry(commit.root) {
+        let Roots { shown, loading } = &mut *self.write();
+        match shown.entry(commit.root) {
             btree_map::Entry::Occupied(mut entry) => {
                 if commit.create_root.is_some() {
                     return Err(write::CONFLICT);
@@ -67,6 +90,9 @@ impl MemoryStore {
             }
             btree_map::Entry::Vacant(entry) => {
                 let (kind, guid) = commit.create_root.ok_or(StoreError::NoRoot(commit.root))?;
+                if loading.contains_key(&commit.root) {
+                    return Err(write::CONFLICT);
+                }
                 let mut state = RootState::new(commit.root, kind, guid);
                 let receipt = write_to(&mut state, self.epoch, commit)?;
                 entry.insert(Arc::new(state));
@@ -90,15 +116,17 @@ fn write_to(state: &mut RootState, epoch: u64, commit: Commit) -> Result<Receipt
     state.settle();
     // What takes no position leaves no trace in the history.
     let is_history = state.epochs.is_empty() || state.root.last_seq != before.last_seq;
-    if is_history && state.epochs.last().is_none_or(|last| last.epoch != epoch) {
-        state.epochs.push(Epoch { epoch, first_seq: before.last_seq, at });
+    let last = state.epochs.last_key_value();
+    if is_history && last.is_none_or(|(_, last)| last.epoch != epoch) {
+        let ordinal = last.map_or(0, |(ordinal, _)| *ordinal) + 1;
+        state.epochs.insert(ordinal, Epoch { epoch, first_seq: before.last_seq, at });
         state.root.epoch = epoch;
     }
     if is_history {
         state.minutes.entry(state::minute(at)).or_insert(before.last_seq);
     }
     if let Some(operation) = operation {
-        state.operations.insert(operation, receipt.clone());
+        state.operations.insert(operation, (at, receipt.clone()));
     }
     Ok(receipt)
 }
@@ -106,8 +134,7 @@ fn write_to(state: &mut RootState, epoch: u64, commit: Commit) -> Result<Receipt
 #[async_trait]
 impl Store for MemoryStore {
     async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
-        let state = self.root(root).ok_or(StoreError::NoRoot(root))?;
-        Ok(Box::new(MemorySnapshot { state, rows_read: Arc::clone(&self.rows_read) }))
+        Ok(self.view(self.root(root).ok_or(StoreError::NoRoot(root))?))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
@@ -118,19 +145,53 @@ impl Store for MemoryStore {
     }
 
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
-        Ok(self.root(root).and_then(|state| state.operations.get(&operation).cloned()))
+        Ok(self.root(root).and_then(|state| state.operations.get(&operation).map(|(_, receipt)| receipt.clone())))
     }
 
     async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
-        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        let roots = self.read();
         let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let page = read::page(roots.range::<RootId, _>(range).map(|(_, state)| state.root.clone()), limit);
+        let page = read::page(roots.shown.range::<RootId, _>(range).map(|(_, state)| state.root.clone()), limit);
         Ok(page)
     }
 
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
-        self.roots.write().unwrap_or_else(PoisonError::into_inner).remove(&root);
+        let mut roots = self.write();
+        roots.shown.remove(&root);
+        roots.loading.remove(&root);
+        drop(roots);
         self.waiters.gone(root);
+        Ok(())
+    }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        check_load(&rows)?;
+        let Roots { shown, loading } = &mut *self.write();
+        if shown.contains_key(&root.root) {
+            return Err(write::CONFLICT);
+        }
+        let begun = || Arc::new(RootState { root: root.clone(), ..RootState::new(root.root, root.kind, root.guid) });
+        let state = loading.entry(root.root).or_insert_with(begun);
+        if state.root != *root {
+            return Err(write::CONFLICT);
+        }
+        transfer::load(Arc::make_mut(state), rows)
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        let state = self.read().loading.get(&root).cloned();
+        Ok(self.view(state.ok_or(StoreError::NoRoot(root))?))
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        let Roots { shown, loading } = &mut *self.write();
+        let btree_map::Entry::Occupied(loaded) = loading.entry(root.root) else {
+            return Err(StoreError::NoRoot(root.root));
+        };
+        if loaded.get().root != *root || transfer::totals(loaded.get()) != totals {
+            return Err(write::CONFLICT);
+        }
+        shown.insert(root.root, loaded.remove());
         Ok(())
     }
 
@@ -151,6 +212,7 @@ mod tests {
     use model::Time;
 
     crate::battery!(battery, || Box::new(MemoryStore::new(1)) as Box<dyn Store>);
+    crate::battery!(@transfer copies, || Box::new(MemoryStore::new(1)) as Box<dyn Store>);
 
     fn write(store: &MemoryStore, at: i64) {
         let writes = vec![Write::CreateCollection { parent: None, bag: "a".into() }];

@@ -8,7 +8,7 @@ use model::{CollectionId, Guid, ItemId, RootId, Seq, Time};
 
 use crate::{
     ChangeRow, CollectionRow, Commit, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, Receipt, RootRow, Span,
-    StoreError, Unready, Want,
+    StoreError, TransferKey, TransferLimit, TransferRow, TransferTotals, Unready, Want, transfer::NO_TRANSFER,
 };
 
 /// A store. Cheap to call from many tasks at once.
@@ -33,7 +33,7 @@ pub trait Store: Send + Sync {
     /// Roots in ascending order of id, after `after`, at most `limit`.
     async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError>;
 
-    /// Removes a root and everything in it. Nothing happens when it is not there.
+    /// Removes a root and everything in it, also one that is being loaded. Nothing happens when it is not there.
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError>;
 
     /// The last position of a root as soon as it is above `after`: at once where it is already, otherwise when a commit
@@ -52,6 +52,39 @@ pub trait Store: Send + Sync {
     async fn check(&self) -> Result<(), Unready> {
         let read = self.roots(None, 1).await;
         read.map(|_| ()).map_err(|error| Unready { part: "store", reason: error.to_string() })
+    }
+
+    /// Puts rows under a root that is being copied here and is not there for anybody else: not in [`Self::snapshot`],
+    /// [`Self::roots`] or [`Self::outcome`], and a commit that would create it conflicts. The first load begins it. Rows
+    /// that are there already are replaced, so a load may be repeated. All rows or none; when this returns `Ok` they
+    /// survive a loss of power. The rows of a root come in the order of [`TransferKey`], at most
+    /// [`model::limits::TRANSFER_ROWS_MAX`] at once. Holds a bounded piece of a large part in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] (with `guard` = `usize::MAX`) where the root is there, or where another row of it was given
+    /// when the load began. [`StoreError::OutcomeUnknown`] is answered by loading the same rows again.
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        let (_, _) = (root, rows);
+        Err(NO_TRANSFER)
+    }
+
+    /// A view of a root that is being loaded, with what was loaded so far.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoot`] where none of this id is.
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        let _ = root;
+        Err(NO_TRANSFER)
+    }
+
+    /// Ends a load: from now on the root is there, as the source had it. Costs the rows, which are counted.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoot`] where it is not being loaded, [`StoreError::Conflict`] (with `guard` = `usize::MAX`) where
+    /// the row given when the load began or what was loaded is not `root` and `totals`.
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        let (_, _) = (root, totals);
+        Err(NO_TRANSFER)
     }
 }
 
@@ -84,6 +117,18 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn check(&self) -> Result<(), Unready> {
         S::check(self).await
+    }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        S::load(self, root, rows).await
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        S::loading(self, root).await
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        S::publish(self, root, totals).await
     }
 }
 
@@ -182,4 +227,25 @@ pub trait Snapshot: Send {
     /// The last position that was certainly reached before `time`: reading from there misses nothing that was written
     /// at or after `time`. Kept to the minute, and as far back as the retention goes.
     async fn position_at(&mut self, time: Time) -> Result<Seq, StoreError>;
+
+    /// The rows of the root as they are, in the order of [`TransferKey`], after `after`. Costs the rows returned; of a
+    /// large part a bounded piece lies in memory.
+    async fn transfer(
+        &mut self,
+        after: Option<&TransferKey>,
+        limit: TransferLimit,
+    ) -> Result<Page<TransferRow>, StoreError> {
+        let (_, _) = (after, limit);
+        Err(NO_TRANSFER)
+    }
+
+    /// The key of the last row of a transfer; `None` where the root has no rows. Costs a row of each kind.
+    async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
+        Err(NO_TRANSFER)
+    }
+
+    /// What a transfer gives in all. Costs the rows, which are counted.
+    async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
+        Err(NO_TRANSFER)
+    }
 }

@@ -8,7 +8,7 @@ use model::{CollectionId, ItemId, Seq, Time};
 
 use crate::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
-    Want,
+    TransferKey, TransferLimit, TransferRow, TransferTotals, Want,
 };
 
 /// Hears of reads.
@@ -178,6 +178,27 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
     async fn position_at(&mut self, time: Time) -> Result<Seq, StoreError> {
         self.watch.before()?;
         let result = self.inner.position_at(time).await;
+        self.pass(result, |_| 1)
+    }
+    async fn transfer(
+        &mut self,
+        after: Option<&TransferKey>,
+        limit: TransferLimit,
+    ) -> Result<Page<TransferRow>, StoreError> {
+        self.watch.before()?;
+        let result = self.inner.transfer(after, limit).await;
+        self.pass(result, of_page)
+    }
+
+    async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
+        self.watch.before()?;
+        let result = self.inner.transfer_end().await;
+        self.pass(result, of_option)
+    }
+
+    async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
+        self.watch.before()?;
+        let result = self.inner.transfer_totals().await;
         self.pass(result, |_| 1)
     }
 }

@@ -306,7 +306,7 @@ impl Applier<'_> {
         if changed == 0 { Err(StoreError::NoCollection(collection).into()) } else { Ok(()) }
     }
 
-    fn put_bag(&self, item: ItemId, bag: &Bytes) -> Result<(), Failure> {
+    pub(super) fn put_bag(&self, item: ItemId, bag: &Bytes) -> Result<(), Failure> {
         self.execute(
             "INSERT INTO item_bag(root_id, item_id, bag) VALUES(?1, ?2, ?3)
                ON CONFLICT(root_id, item_id) DO UPDATE SET bag = excluded.bag",
@@ -315,7 +315,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn put_part(&mut self, item: ItemId, part: &PartData) -> Result<(), Failure> {
+    pub(super) fn put_part(&mut self, item: ItemId, part: &PartData) -> Result<(), Failure> {
         self.drop_part(item, part.part)?;
         let large = part.bytes.len() > self.blob_threshold_bytes;
         let known = large.then(|| self.hashes.next().copied().map_or_else(|| blobs::hash_rope(&part.bytes), Ok));

@@ -25,9 +25,9 @@ const SMALL_TABLES: [&str; 6] = ["epoch", "tick", "collection", "collection_bag"
 pub(crate) fn drop_root(connection: &Connection, root: RootId) -> Result<bool, Failure> {
     let key = [root.to_i64()];
     let run = |sql: &str| connection.prepare_cached(sql)?.execute(key);
-    if run("UPDATE root SET kind = -1 WHERE root_id = ?1 AND kind >= 0")? > 0 {
+    if run("UPDATE root SET kind = -1 WHERE root_id = ?1 AND kind <> -1")? > 0 {
         connection.execute(
-            "UPDATE blob_ref SET refs = 0, freed_at = (SELECT MAX(minute) FROM tick WHERE root_id = ?1) * ?2
+            "UPDATE blob_ref SET refs = 0, freed_at = COALESCE((SELECT MAX(minute) FROM tick WHERE root_id = ?1), 0) * ?2
                WHERE root_id = ?1 AND refs > 0",
             params![root.to_i64(), 60 * Time::SECOND],
         )?;
@@ -51,7 +51,7 @@ pub(crate) fn drop_root(connection: &Connection, root: RootId) -> Result<bool, F
 
 /// Roots of which the removal was cut off.
 pub(crate) fn unfinished_removals(connection: &Connection) -> Result<Vec<RootId>, Failure> {
-    let mut statement = connection.prepare("SELECT root_id FROM root WHERE kind < 0")?;
+    let mut statement = connection.prepare("SELECT root_id FROM root WHERE kind = -1")?;
     let roots = statement.query_map([], |row| row.get(0).map(RootId::from_i64))?.collect::<Result<_, _>>()?;
     Ok(roots)
 }

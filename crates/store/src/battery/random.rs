@@ -15,7 +15,7 @@ use crate::{
 
 const HISTORIES: u64 = 12;
 const COMMITS: u64 = 50;
-const SCOPES: [u64; 2] = [1, 2];
+pub(super) const SCOPES: [u64; 2] = [1, 2];
 
 /// Random commits, some of them failing, give the same receipts and the same root as in the memory store.
 pub fn random_histories_agree_with_the_memory_store(store: &dyn Store) {
@@ -48,11 +48,12 @@ pub fn random_histories_agree_with_the_memory_store(store: &dyn Store) {
     }
 }
 
-struct Chance(SeededRandom);
+/// The source of random commits.
+pub(super) struct Chance(pub(super) SeededRandom);
 
 impl Chance {
     /// A number from 0 up to, but not including, `bound`.
-    fn below(&self, bound: u64) -> u64 {
+    pub(super) fn below(&self, bound: u64) -> u64 {
         self.0.number() % bound.max(1)
     }
 
@@ -64,7 +65,8 @@ impl Chance {
         from.get(self.below(from.len() as u64) as usize).copied()
     }
 
-    fn commit(&self, state: &Dump, at: Time) -> Commit {
+    /// A commit on a root in this state; it may be refused.
+    pub(super) fn commit(&self, state: &Dump, at: Time) -> Commit {
         let mut commit = Commit::new(state.root.root, at);
         for _ in 0..self.below(3) {
             commit.guards.extend(self.guard(state));

@@ -17,11 +17,12 @@ use model::{
 
 use super::{
     state::{Entry, RootState, minute, positions},
+    transfer,
     write::behind,
 };
 use crate::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
-    Want,
+    TransferKey, TransferLimit, TransferRow, TransferTotals, Want,
 };
 
 /// A root as it was when the snapshot was taken.
@@ -63,7 +64,7 @@ impl Snapshot for MemorySnapshot {
 
     async fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError> {
         self.count(self.state.epochs.len());
-        Ok(self.state.epochs.clone())
+        Ok(self.state.epochs.values().copied().collect())
     }
 
     async fn collection(&mut self, collection: CollectionId) -> Result<Option<CollectionRow>, StoreError> {
@@ -244,5 +245,20 @@ impl Snapshot for MemorySnapshot {
         // The clock may have gone back, so that a later minute can have begun at an earlier position.
         let begun = self.state.minutes.range(minute(time)..).map(|(_, seq)| *seq).min();
         Ok(begun.unwrap_or(self.state.root.last_seq))
+    }
+    async fn transfer(
+        &mut self,
+        after: Option<&TransferKey>,
+        limit: TransferLimit,
+    ) -> Result<Page<TransferRow>, StoreError> {
+        Ok(self.counted(transfer::page(&self.state, after, limit)))
+    }
+
+    async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
+        Ok(transfer::rows(&self.state).last().map(|row| row.key()))
+    }
+
+    async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
+        Ok(transfer::totals(&self.state))
     }
 }

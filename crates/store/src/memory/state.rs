@@ -36,10 +36,11 @@ pub(super) struct RootState {
     pub(super) names: Table<(u64, Bytes), u64>,
     pub(super) keys: Table<(CollectionId, u32, Bytes, ItemId), ()>,
     pub(super) spans: Table<(CollectionId, Seq), SpanRow>,
-    pub(super) epochs: Vec<Epoch>,
+    /// By ordinal.
+    pub(super) epochs: BTreeMap<u64, Epoch>,
     /// The last position before the first commit of a minute.
     pub(super) minutes: BTreeMap<i64, Seq>,
-    pub(super) operations: BTreeMap<Guid, Receipt>,
+    pub(super) operations: BTreeMap<Guid, (Time, Receipt)>,
 }
 
 /// Keys from `(collection, lowest)` to `(collection, highest)`.
@@ -66,7 +67,7 @@ impl RootState {
             names: Table::default(),
             keys: Table::default(),
             spans: Table::default(),
-            epochs: Vec::new(),
+            epochs: BTreeMap::new(),
             minutes: BTreeMap::new(),
             operations: BTreeMap::new(),
         }

@@ -437,8 +437,8 @@ impl Writer<'_> {
                 }
             }
         }
-        let kept = self.state.epochs.iter().rposition(|epoch| epoch.at < before).unwrap_or(0);
-        self.state.epochs.drain(..kept);
+        let over = self.state.epochs.iter().rev().find(|(_, epoch)| epoch.at < before).map(|(ordinal, _)| *ordinal);
+        self.state.epochs.retain(|ordinal, _| over.is_none_or(|over| *ordinal >= over));
         Ok(WriteReceipt { rows, ..WriteReceipt::default() })
     }
 }
@@ -449,6 +449,6 @@ pub(super) fn behind<T>(after: Option<T>) -> (Bound<T>, Bound<T>) {
 }
 
 /// The bytes of a part.
-fn in_memory(rope: &Rope) -> Result<Bytes, StoreError> {
+pub(super) fn in_memory(rope: &Rope) -> Result<Bytes, StoreError> {
     rope.to_bytes().map_err(|error| StoreError::TryAgain(error.to_string()))
 }
