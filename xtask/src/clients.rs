@@ -92,25 +92,31 @@ fn printed(command: &mut Command) -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
+/// The interpreter of a virtual environment of that name under `target`, which is made where it is not there; nothing
+/// where that cannot be done.
+pub(crate) fn virtual_environment(name: &str) -> Option<PathBuf> {
+    let folder = target().join(name);
+    let python = folder.join("bin/python3");
+    // Without Debian's python3-venv an environment is made half: it has no pip.
+    let whole = || works(&python, &["-m", "pip", "--version"]);
+    let make = || {
+        let _ = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status();
+        whole()
+    };
+    if whole() || make() {
+        return Some(python);
+    }
+    apt_install(&["python3", "python3-venv"]);
+    make().then_some(python)
+}
+
 /// The interpreter of a virtual environment under `target`.
 struct Python(PathBuf);
 
 impl Python {
     fn prepare() -> Result<Self, String> {
-        let folder = target().join("clients-venv");
-        let python = folder.join("bin/python3");
-        // Without Debian's python3-venv an environment is made half: it has no pip.
-        let whole = || works(&python, &["-m", "pip", "--version"]);
-        let make = || {
-            let _ = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status();
-            whole()
-        };
-        if whole() || make() {
-            return Ok(Self(python));
-        }
-        apt_install(&["python3", "python3-venv"]);
         let fault = "the clients need python3 with venv and pip: install python3-venv";
-        if make() { Ok(Self(python)) } else { Err(fault.into()) }
+        virtual_environment("clients-venv").map(Self).ok_or_else(|| fault.into())
     }
 
     /// The versions of the packages, and the command that runs the script. The current releases are installed, or

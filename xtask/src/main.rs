@@ -4,6 +4,7 @@ mod behaviour;
 mod bench;
 mod clients;
 mod licences;
+mod object_server;
 mod test;
 mod tidy;
 

@@ -1,11 +1,12 @@
 //! What tests need beside the program itself: private PostgreSQL clusters with their standbys, a balancer, nodes, lines
-//! that go bad. All of it listens on the loopback address alone, lies in temporary folders, and ends with the process
+//! that go bad, an S3 server. All of it listens on the loopback address alone, lies in temporary folders, and ends with the process
 //! that made it, also where that is killed: see [`process`].
 //!
 //! A component that is not installed is [`Error::Missing`], so that a test can skip: [`or_skip`].
 
 mod haproxy;
 mod node;
+mod object_server;
 mod port;
 mod postgres;
 pub mod process;
@@ -16,6 +17,7 @@ use std::fmt;
 
 pub use haproxy::{Check, HaProxy, HaProxyOptions};
 pub use node::{Node, NodeOptions};
+pub use object_server::ObjectServer;
 pub use port::Port;
 pub use postgres::{Options, Postgres, Replication, shared};
 pub use wire::{Weather, Wire};
