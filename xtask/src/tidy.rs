@@ -25,7 +25,7 @@ const EDGES: &[Edges] = &[
     Edges { name: "content", imports: &["mapi", "model"], in_tests: &[] },
     Edges { name: "store", imports: &["model"], in_tests: &[] },
     Edges { name: "store-sqlite", imports: &["model", "store"], in_tests: &[] },
-    Edges { name: "blobs", imports: &["model", "store"], in_tests: &[] },
+    Edges { name: "blobs", imports: &["model", "store"], in_tests: &["cluster"] },
     Edges { name: "cluster", imports: &[], in_tests: &[] },
     Edges { name: "store-postgres", imports: &["blobs", "model", "store"], in_tests: &["cluster"] },
     Edges { name: "engine", imports: &["model", "store"], in_tests: &[] },
