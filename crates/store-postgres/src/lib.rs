@@ -24,12 +24,14 @@ mod address;
 mod background;
 mod failure;
 mod parts;
+mod plan;
 mod rows;
 mod schema;
 mod session;
 mod snapshot;
 mod statements;
 mod stats;
+mod tables;
 mod wake;
 
 use std::{io, sync::Arc, time::Duration};
@@ -46,6 +48,7 @@ use statements::{Hot, reads};
 use stats::Counters;
 use wake::Wakes;
 
+pub use plan::{Engine, plan};
 pub use stats::Stats;
 
 /// How a store is opened.
