@@ -5,6 +5,7 @@ mod demo;
 mod import;
 mod serve;
 mod site;
+mod store;
 mod token;
 
 use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc};
@@ -47,6 +48,9 @@ enum Command {
     /// Say what a synchronization token means.
     #[command(subcommand)]
     Token(token::Token),
+    /// Work on the store itself.
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 /// Where the data are.
@@ -160,6 +164,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Site(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Store(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -255,6 +260,10 @@ mod tests {
             "site remove /sites/x --data d",
             "import a@b.c --data d --folder Inbox/Sub x y",
             "token explain abc --data d",
+            "store plan --for citus",
+            "store plan --for yugabyte",
+            "store plan --for cockroach",
+            "store restored --data postgres://h/d",
         ] {
             let words = std::iter::once("highwater").chain(line.split(' '));
             if let Err(error) = Arguments::try_parse_from(words) {

@@ -267,3 +267,18 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
     assert!(started.elapsed().as_secs() < 20);
 }
+
+#[test]
+fn the_store_command_says_what_engines_need_and_what_is_wrong() {
+    for (engine, has) in [
+        ("citus", "create_distributed_table('item', 'root_id', colocate_with => 'root');"),
+        ("yugabyte", "PRIMARY KEY((root_id) HASH, item_id ASC)"),
+        ("cockroach", "PRIMARY KEY(root_id, item_id)"),
+    ] {
+        let plan = done(&["store", "plan", "--for", engine], "");
+        assert!(plan.contains(has), "{engine}: {plan}");
+    }
+    let (code, complaint) = failed(&["store", "restored", "--data", "postgres://u:secret@127.0.0.1:1/d"]);
+    assert_eq!(code, 1);
+    assert!(complaint.contains("cannot open the data in the database") && !complaint.contains("secret"), "{complaint}");
+}

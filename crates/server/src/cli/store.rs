@@ -1,0 +1,80 @@
+//! `highwater store`: the store itself.
+
+use clap::{Args, Subcommand, ValueEnum};
+use model::Random as _;
+
+use super::{CliError, confirm, say};
+use crate::{stores::OpenStoreError, system::SystemRandom};
+
+/// The store.
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    /// Print the SQL that makes the tables on an engine that spreads them over machines.
+    #[command(after_help = "Example:
+  highwater store plan --for citus | psql --host coordinator highwater")]
+    Plan(Plan),
+    /// Say that a database was put back from a copy: clients that know more than it does start anew.
+    #[command(after_help = "Stop all nodes first. Not needed after a fail-over or a restore to a point in time, which
+PostgreSQL itself remembers.
+
+Example:
+  highwater store restored --data postgres://highwater@database/highwater")]
+    Restored(Restored),
+}
+
+/// What `store plan` takes.
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The engine.
+    #[arg(long = "for", value_name = "ENGINE")]
+    engine: Engine,
+}
+
+/// Engines on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    /// PostgreSQL with the extension Citus.
+    Citus,
+    /// YugabyteDB.
+    Yugabyte,
+    /// CockroachDB.
+    Cockroach,
+}
+
+/// What `store restored` takes.
+#[derive(Debug, Args)]
+pub(super) struct Restored {
+    /// The URL of the database, such as postgres://user@host/name.
+    #[arg(long, value_name = "URL")]
+    data: String,
+}
+
+impl Store {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Plan(command) => command.run(),
+            Self::Restored(command) => command.run(),
+        }
+    }
+}
+
+impl Plan {
+    fn run(self) -> Result<(), CliError> {
+        say(store_postgres::plan(match self.engine {
+            Engine::Citus => store_postgres::Engine::Citus,
+            Engine::Yugabyte => store_postgres::Engine::Yugabyte,
+            Engine::Cockroach => store_postgres::Engine::Cockroach,
+        }))
+    }
+}
+
+impl Restored {
+    fn run(self) -> Result<(), CliError> {
+        confirm("Have all clients that are ahead of this database start anew? No node may be running")?;
+        store_postgres::restored(&self.data, SystemRandom.number() >> 1).map_err(|error| OpenStoreError::Failed {
+            location: "the database".to_owned(),
+            message: error.to_string(),
+        })?;
+        say("from now on, tokens of writes that this database lacks are refused")
+    }
+}
