@@ -34,16 +34,18 @@ mod stats;
 mod tables;
 mod wake;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use blobs::Blobs;
 use model::{Guid, RootId, Seq};
-use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError};
+use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready};
 
+use address::Address;
 use background::Background;
-use schema::{STEPS, Step};
+use schema::{Meta, STEPS, Step};
 use session::Sessions;
-use snapshot::PostgresSnapshot;
+use snapshot::{PostgresSnapshot, Shown};
 use statements::{Hot, reads};
 use stats::Counters;
 use wake::Wakes;
@@ -64,6 +66,9 @@ pub struct Options {
     pub open_patience: Duration,
     /// Parts of more bytes than this are kept apart from the rows of their items.
     pub blob_threshold_bytes: usize,
+    /// The address of an object store for large parts, as [`blobs::Blobs::open`] reads it. Without, they are rows of the
+    /// database. Those that were written before stay where they are.
+    pub blobs: Option<String>,
     /// How nodes learn of what others wrote.
     pub wake: Wake,
     /// A random number, given to the database when it is new.
@@ -79,6 +84,7 @@ impl Options {
             patience: Duration::from_secs(10),
             open_patience: Duration::from_secs(30),
             blob_threshold_bytes: 64 << 10,
+            blobs: None,
             wake: Wake::Notify,
             epoch,
         }
@@ -115,16 +121,19 @@ pub enum OpenError {
     /// The database cannot be reached or does not let us in. Mend what the message says.
     #[error("the database cannot be used: {0}")]
     Database(String),
+    /// The object store cannot be used. Mend what the message says.
+    #[error("large parts: {0}")]
+    Blobs(String),
     /// The system gives no threads.
     #[error("no threads for the store: {0}")]
     Threads(#[from] io::Error),
 }
 
 /// See the crate. Dropping it ends what is under way on its threads without waiting for it.
-#[derive(Debug)]
 pub struct PostgresStore {
     readers: Arc<Sessions>,
     wakes: Wakes,
+    blobs: Option<Blobs>,
     counters: Arc<Counters>,
     patience: Duration,
     known: u32,
@@ -146,7 +155,8 @@ impl PostgresStore {
         let background = Background::start()?;
         let (to, epoch, patience) = (address.clone(), options.epoch.cast_signed(), options.open_patience);
         let migrated = background.wait(async move { schema::migrate(&to, steps, epoch, patience).await });
-        migrated.ok_or_else(|| io::Error::other("a task ended early"))??;
+        let meta = migrated.ok_or_else(|| io::Error::other("a task ended early"))??;
+        let blobs = options.blobs.as_deref().map(|place| claim(place, &address, meta, &background)).transpose()?;
         let counters = Arc::<Counters>::default();
         let known = steps.len() as u32;
         let warm = |hot: &[Hot]| hot.iter().map(|hot| hot.text).collect::<Vec<_>>();
@@ -156,7 +166,7 @@ impl PostgresStore {
         };
         let readers = sessions(options.readers, reads::HOT)?;
         let wakes = Wakes::new(address.clone(), &readers, options.patience, options.wake);
-        Ok(Self { readers, wakes, counters, patience: options.patience, known })
+        Ok(Self { readers, wakes, blobs, counters, patience: options.patience, known })
     }
 
     /// What the store has done since it was opened.
@@ -164,18 +174,35 @@ impl PostgresStore {
         self.counters.stats()
     }
 
-    /// Whether requests can be served: the database answers, and this program may work on it. One round trip.
-    ///
-    /// # Errors
-    /// [`StoreError::TryAgain`] with the reason.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        let meta = schema::Meta::read(&snapshot::once(&self.readers, self.patience, schema::META, &[]).await?)?;
+    async fn view(&self, root: RootId, shown: Shown) -> Result<Box<dyn Snapshot>, StoreError> {
+        let (blobs, patience) = (self.blobs.as_ref(), self.patience);
+        let begun = PostgresSnapshot::begin(&self.readers, &self.counters, blobs, patience, (root, shown)).await?;
+        Ok(Box::new(begun))
+    }
+
+    /// Whether the database answers, and this program may work on it.
+    async fn check_database(&self) -> Result<(), StoreError> {
+        let meta = Meta::read(&snapshot::once(&self.readers, self.patience, schema::META, &[]).await?)?;
         if meta.works_for > self.known || meta.version < self.known {
             let version = meta.version;
             return Err(StoreError::TryAgain(format!("the database has schema version {version}")));
         }
         Ok(())
     }
+}
+
+/// Opens an object store and makes sure that it is the one of this database.
+fn claim(place: &str, address: &Address, meta: Meta, background: &Arc<Background>) -> Result<Blobs, OpenError> {
+    let unusable = |error: &dyn fmt::Display| OpenError::Blobs(error.to_string());
+    let opened = Blobs::open(place, blobs::Settings::default(), background.handle().clone());
+    let opened = opened.map_err(|error| unusable(&error))?;
+    let (claimed, address) = (opened.clone(), address.clone());
+    let done = background.wait(async move {
+        claimed.claim(&format!("{:016x}", meta.identity), !meta.has_blobs).await.map_err(|error| unusable(&error))?;
+        if meta.has_blobs { Ok(()) } else { schema::note_blobs(&address).await }
+    });
+    done.ok_or_else(|| io::Error::other("a task ended early"))??;
+    Ok(opened)
 }
 
 /// Begins a new stretch of history in the database behind `url`, after a copy of it was put back by means that leave no
@@ -191,10 +218,16 @@ pub fn restored(url: &str, epoch: u64) -> Result<(), OpenError> {
     done.ok_or_else(|| io::Error::other("a task ended early"))?
 }
 
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("readers", &self.readers).finish_non_exhaustive()
+    }
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn snapshot(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(PostgresSnapshot::begin(&self.readers, &self.counters, self.patience, root).await?))
+        self.view(root, Shown::ToAll).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
@@ -228,6 +261,15 @@ impl Store for PostgresStore {
         }
         self.wakes.run();
         listener.await.ok_or(StoreError::NoRoot(root))
+    }
+
+    async fn check(&self) -> Result<(), Unready> {
+        let unready = |part| move |error: StoreError| Unready { part, reason: error.to_string() };
+        self.check_database().await.map_err(unready("database"))?;
+        match &self.blobs {
+            Some(blobs) => blobs.check().await.map_err(|error| unready("object store")(error.into())),
+            None => Ok(()),
+        }
     }
 }
 

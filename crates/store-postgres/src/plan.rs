@@ -45,7 +45,8 @@ pub fn plan(engine: Engine) -> String {
     let works_for = STEPS.last().map_or(0, |step| step.works_for);
     text.push_str("-- What a node writes when it makes the tables itself: it finds that there is nothing to do.\n");
     let _ = writeln!(text, "INSERT INTO meta VALUES('schema_version', {version}), ('works_for', {works_for}),");
-    text.push_str("  ('epoch', floor(random() * 9007199254740992)::bigint);\n");
+    text.push_str("  ('epoch', floor(random() * 9007199254740992)::bigint),\n");
+    text.push_str("  ('identity', floor(random() * 9007199254740992)::bigint);\n");
     text.push_str("COMMIT;\n");
     if engine == Engine::Citus {
         text.push_str("\n-- The numbers of the store are read by every session: a copy on every machine.\n");

@@ -96,6 +96,8 @@ pub(crate) const META: &str = "SELECT key, value FROM meta";
 const SCHEMA_VERSION: &str = "schema_version";
 const WORKS_FOR: &str = "works_for";
 const EPOCH: &str = "epoch";
+const IDENTITY: &str = "identity";
+const BLOBS: &str = "blobs";
 
 /// Pause between two attempts to bring a database up to date.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
@@ -109,6 +111,10 @@ pub(crate) struct Meta {
     pub(crate) works_for: u32,
     /// A random number, given when the database was made and by [`restored`].
     pub(crate) epoch: i64,
+    /// A random number, given when the database was made: it stays.
+    pub(crate) identity: i64,
+    /// Whether it ever had an object store.
+    pub(crate) has_blobs: bool,
 }
 
 impl Meta {
@@ -122,6 +128,8 @@ impl Meta {
                 SCHEMA_VERSION => meta.version = version()?,
                 WORKS_FOR => meta.works_for = version()?,
                 EPOCH => meta.epoch = value,
+                IDENTITY => meta.identity = value,
+                BLOBS => meta.has_blobs = true,
                 _ => {}
             }
         }
@@ -139,13 +147,13 @@ pub(crate) async fn migrate(
     steps: &'static [Step],
     epoch: i64,
     patience: Duration,
-) -> Result<(), OpenError> {
+) -> Result<Meta, OpenError> {
     let attempts = patience.as_millis() / RETRY_PAUSE.as_millis();
     let mut attempt = 0;
     loop {
         let failure = match session::connect(address).await {
             Ok(client) => match migrate_once(&client, steps, epoch).await {
-                Ok(meta) => return check(meta, steps),
+                Ok(meta) => return check(meta, steps).map(|()| meta),
                 Err(failure) => failure,
             },
             Err(failure) => failure,
@@ -204,7 +212,10 @@ async fn migrate_once(client: &Client, steps: &'static [Step], epoch: i64) -> Re
     put(client, SCHEMA_VERSION, meta.version.into()).await?;
     put(client, WORKS_FOR, meta.works_for.into()).await?;
     let keep = "INSERT INTO meta VALUES($1, $2) ON CONFLICT (key) DO NOTHING";
-    client.query_typed(keep, &[(&EPOCH, Type::TEXT), (&epoch, Type::INT8)]).await?;
+    for key in [EPOCH, IDENTITY] {
+        client.query_typed(keep, &[(&key, Type::TEXT), (&epoch, Type::INT8)]).await?;
+    }
+    meta = Meta::read(&client.query_typed(META, &[]).await?)?;
     client.batch_execute("COMMIT").await?;
     tracing::info!(version = meta.version, "the database was brought up to date");
     Ok(meta)
@@ -214,6 +225,12 @@ async fn put(client: &Client, key: &str, value: i64) -> Result<(), Failure> {
     let sql = "INSERT INTO meta VALUES($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     client.query_typed(sql, &[(&key, Type::TEXT), (&value, Type::INT8)]).await?;
     Ok(())
+}
+
+/// Notes that the database has an object store, which is claimed.
+pub(crate) async fn note_blobs(address: &Address) -> Result<(), OpenError> {
+    let note = async { put(&session::connect(address).await?, BLOBS, 1).await };
+    note.await.map_err(|failure: Failure| OpenError::Database(failure.to_string()))
 }
 
 /// Begins a new stretch of history, so that tokens of what may have been lost are refused.

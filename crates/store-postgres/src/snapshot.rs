@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use blobs::Blobs;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use model::{
@@ -24,7 +25,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     failure::Failure,
-    parts::{self, Place, Ranges},
+    parts::{self, Large, Place, Ranges},
     rows::{self, get},
     session::{Pooled, Sessions},
     statements::reads,
@@ -40,7 +41,17 @@ const ATTEMPTS_MAX: usize = 32;
 pub(crate) struct PostgresSnapshot {
     root: RootRow,
     reader: Reader,
+    blobs: Option<Blobs>,
     ranges: Ranges,
+}
+
+/// Which root a snapshot is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// One that is there.
+    ToAll,
+    /// One that is being copied here.
+    ToNobody,
 }
 
 /// A session in a transaction that only reads.
@@ -137,11 +148,15 @@ impl Reader {
     }
 
     /// Begins the transaction with the row of its root: one round trip.
-    async fn begin(&self, root: i64) -> Result<Option<RootRow>, Failure> {
+    async fn begin(&self, root: i64, shown: Shown) -> Result<Option<RootRow>, Failure> {
+        let sql = match shown {
+            Shown::ToAll => reads::ROOT,
+            Shown::ToNobody => reads::LOADING,
+        };
         let (_, row) = self
             .patiently(try_join(
                 async { Ok(self.session.client().batch_execute(BEGIN).await?) },
-                self.session.rows(reads::ROOT, &[&root]),
+                self.session.rows(sql, &[&root]),
             ))
             .await?;
         self.counters.read(1, row.len());
@@ -162,18 +177,19 @@ impl PostgresSnapshot {
     pub(crate) async fn begin(
         sessions: &Arc<Sessions>,
         counters: &Arc<Counters>,
+        blobs: Option<&Blobs>,
         patience: Duration,
-        root: RootId,
+        (root, shown): (RootId, Shown),
     ) -> Result<Self, Failure> {
         let mut attempt = 0;
         loop {
             let (sessions, counters) = (Arc::clone(sessions), Arc::clone(counters));
             let session = sessions.take(patience).await?;
             let reader = Reader { session, sessions, counters, patience };
-            match reader.begin(root.to_i64()).await {
+            match reader.begin(root.to_i64(), shown).await {
                 Ok(row) => {
                     let root = row.ok_or(StoreError::NoRoot(root))?;
-                    return Ok(Self { root, reader, ranges: Ranges::default() });
+                    return Ok(Self { root, reader, blobs: blobs.cloned(), ranges: Ranges::default() });
                 }
                 Err(Failure::Lost(_)) if attempt < ATTEMPTS_MAX => attempt += 1,
                 Err(failure) => return Err(failure),
@@ -317,9 +333,10 @@ impl Snapshot for PostgresSnapshot {
         match self.place(item, part).await? {
             None => Ok(None),
             Some(Place::Inline(bytes)) => Ok(Some(bytes)),
-            Some(Place::Large(large)) => {
-                Ok(Some(self.reader.patiently(large.whole(&self.reader.session, self.key())).await?))
-            }
+            Some(Place::Large(large)) => Ok(Some(match &large.object {
+                Some(object) => Large::whole_object(self.blobs.as_ref(), object).await?,
+                None => self.reader.patiently(large.whole(&self.reader.session, self.key())).await?,
+            })),
         }
     }
 
@@ -331,17 +348,15 @@ impl Snapshot for PostgresSnapshot {
         bytes_max: usize,
     ) -> Result<Option<Bytes>, StoreError> {
         let bytes_max = bytes_max.min(PART_RANGE_BYTES_MAX);
-        let place = match self.ranges.known((item, part)) {
-            Some(place) => place,
-            None => {
-                let Some(place) = self.place(item, part).await? else { return Ok(None) };
-                self.ranges.open((item, part), place.clone());
-                place
-            }
-        };
+        if !self.ranges.is_open((item, part)) {
+            let Some(place) = self.place(item, part).await? else { return Ok(None) };
+            self.ranges.open((item, part), place, self.blobs.as_ref())?;
+        }
         let (reader, key) = (&self.reader, self.root.root.to_i64());
-        let range = self.ranges.range(&reader.session, key, &place, offset, bytes_max);
-        Ok(Some(reader.patiently(range).await?))
+        // An object store has a patience of its own, and its silence says nothing of the session.
+        let is_in_rows = self.ranges.is_in_rows();
+        let range = self.ranges.range(&reader.session, key, offset, bytes_max);
+        Ok(Some(if is_in_rows { reader.patiently(range).await? } else { range.await? }))
     }
 
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError> {

@@ -8,6 +8,9 @@ use super::Hot;
 /// A root that is there.
 pub(crate) const ROOT: &str =
     "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root WHERE root_id = $1 AND kind >= 0";
+/// A root that is being copied here.
+pub(crate) const LOADING: &str =
+    "SELECT root_id, -2 - kind, guid, last_seq, purged_seq, epoch FROM root WHERE root_id = $1 AND kind <= -2";
 /// Where a root stands.
 pub(crate) const LAST_SEQ: &str = "SELECT last_seq FROM root WHERE root_id = $1 AND kind >= 0";
 /// Roots in order. Not of the hot path: it names no root.
@@ -128,6 +131,7 @@ macro_rules! hot {
 /// The table of them.
 pub(crate) const HOT: &[Hot] = hot! {
     "root": ROOT => "root_pkey";
+    "root being loaded": LOADING => "root_pkey";
     "last position": LAST_SEQ => "root_pkey";
     "outcome": OUTCOME => "operation_pkey" "root_pkey";
     "epochs": EPOCHS => "epoch_pkey";

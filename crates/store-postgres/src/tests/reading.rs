@@ -137,6 +137,50 @@ fn large_parts_come_whole_and_in_ranges() {
 }
 
 #[test]
+fn large_parts_come_from_an_object_store() {
+    let Some(cluster) = cluster("objects") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let place = format!("file://{}", folder.path().display());
+    let url = cluster.fresh_url();
+    drop(filled(cluster, &url, 10));
+    let with_blobs = || Options { blobs: Some(place.clone()), ..options() };
+    let store = PostgresStore::open(&url, with_blobs()).unwrap();
+    block_on(store.check()).unwrap();
+    let content: Bytes = (0..parts::PIECE_BYTES + 1_000).map(|at| (at % 253) as u8).collect();
+    let rope = model::Rope::from(content.clone());
+    let hash = blobs::hash_rope(&rope).unwrap();
+    let stored = block_on(store.blobs.as_ref().unwrap().put(ROOT, &hash, 5, &rope)).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (hash, pieces, name) = (hex(&hash), hex(&stored.pieces.to_bytes()), stored.name.as_str());
+    let sql = format!(
+        "INSERT INTO item_part VALUES(7, 2, 0, {}, '\\x{hash}', NULL);
+         INSERT INTO blob_ref VALUES(7, '\\x{hash}', 1, NULL, '{name}', '\\x{pieces}');",
+        content.len()
+    );
+    cluster.sql_at(&url, &sql).unwrap();
+    let mut view = block_on(store.snapshot(ROOT)).unwrap();
+    assert_eq!(block_on(view.part(ItemId(2), 0)).unwrap().unwrap(), content);
+    for (offset, length) in [(0, 5), (parts::PIECE_BYTES - 2, 9), (content.len() - 1, 9), (content.len(), 9)] {
+        let range = block_on(view.part_range(ItemId(2), 0, offset as u64, length)).unwrap().unwrap();
+        assert_eq!(range, content[offset..(offset + length).min(content.len())], "{offset}");
+    }
+    // A node that was given no object store says that it cannot, not that the part is lost.
+    let without = PostgresStore::open(&url, options()).unwrap();
+    let mut view = block_on(without.snapshot(ROOT)).unwrap();
+    assert!(matches!(block_on(view.part(ItemId(2), 0)), Err(StoreError::TryAgain(_))));
+    assert!(matches!(block_on(view.part_range(ItemId(2), 0, 0, 1)), Err(StoreError::TryAgain(_))));
+    // The folder is of this database, which has used one: no other takes it, and this takes no empty one.
+    let other = PostgresStore::open(&cluster.fresh_url(), Options { epoch: 8, ..with_blobs() });
+    assert!(matches!(other, Err(OpenError::Blobs(_))), "{other:?}");
+    let empty = tempfile::tempdir().unwrap();
+    let blobs = Some(format!("file://{}", empty.path().display()));
+    let refused = PostgresStore::open(&url, Options { blobs, ..options() });
+    assert!(matches!(refused, Err(OpenError::Blobs(_))), "{refused:?}");
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert!(matches!(block_on(store.check()), Err(Unready { part: "object store", .. })));
+}
+
+#[test]
 fn dead_sessions_are_replaced() {
     let Some(_) = cluster("dead sessions") else { return };
     // A cluster of its own: all of its sessions are ended.
@@ -169,7 +213,7 @@ fn dead_sessions_are_replaced() {
     cluster.kill().unwrap();
     let refused = block_on(store.snapshot(ROOT)).err();
     assert!(matches!(refused, Some(StoreError::TryAgain(_))), "{refused:?}");
-    assert!(matches!(block_on(store.check()), Err(StoreError::TryAgain(_))));
+    assert!(matches!(block_on(store.check()), Err(Unready { part: "database", .. })));
 }
 
 /// With more time than the store itself gives.
