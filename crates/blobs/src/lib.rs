@@ -20,7 +20,7 @@ mod put;
 mod range;
 mod walk;
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use object_store::{ObjectStore, path::Path};
 use tokio::{runtime::Handle, task::JoinHandle, time};
@@ -29,6 +29,7 @@ pub use counts::Counts;
 pub use digest::{Hash, PIECE_BYTES, Pieces, hash_rope};
 pub use failure::{BlobError, OpenError};
 pub use name::ObjectName;
+pub use place::Address;
 pub use put::Stored;
 pub use range::Reader;
 pub use walk::{Listed, Walk};
@@ -53,8 +54,9 @@ pub struct Settings {
     pub write_patience: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// The usual ones: half a minute, a minute, five minutes.
+    pub const fn new() -> Self {
         Self {
             request: Duration::from_secs(30),
             read_patience: Duration::from_secs(60),
@@ -63,11 +65,23 @@ impl Default for Settings {
     }
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// An object store, or a folder in its place. A clone is another handle to the same.
 #[derive(Clone)]
 pub struct Blobs {
     inner: Arc<Inner>,
     runtime: Handle,
+}
+
+impl fmt::Debug for Blobs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Blobs").field(&self.inner.shown).finish()
+    }
 }
 
 struct Inner {
@@ -84,16 +98,12 @@ struct Inner {
 }
 
 impl Blobs {
-    /// The object store at an address: `s3://bucket/prefix`, `az://container/prefix` (or `azure://`),
-    /// `gs://bucket/prefix` or `file:///folder`. Parameters behind `?` are those of the store's client (for S3 `endpoint`,
-    /// `region`, `access_key_id`, `secret_access_key`, …); what is not there comes from the environment variables that the
-    /// tools of the store read (`AWS_…`, `AZURE_…`, `GOOGLE_…`). An endpoint of `http://` is taken as it is.
-    ///
-    /// Makes the folder of `file://`; speaks to no network. Everything that waits later runs on `runtime`.
+    /// The object store at an address. Makes the folder of `file://`; speaks to no network. Everything that waits later
+    /// runs on `runtime`.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the address and what to do.
-    pub fn open(address: &str, settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
+    pub fn open(address: &Address, settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
         let place = place::open(address, &settings)?;
         let inner = Inner {
             objects: place.objects,

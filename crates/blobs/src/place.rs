@@ -1,6 +1,6 @@
 //! Addresses of object stores.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fmt, fs, path::PathBuf, str::FromStr, sync::Arc};
 
 use object_store::{
     BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig,
@@ -21,8 +21,14 @@ pub(crate) struct Place {
     pub(crate) shown: String,
 }
 
-/// An address in its parts.
-struct Address {
+/// The address of an object store: `s3://bucket/prefix`, `az://container/prefix` (or `azure://`), `gs://bucket/prefix` or
+/// `file:///folder`. Parameters behind `?` are those of the store's client (for S3 `endpoint`, `region`, `access_key_id`,
+/// `secret_access_key`, …); what is not there comes from the environment variables that the tools of the store read
+/// (`AWS_…`, `AZURE_…`, `GOOGLE_…`). An endpoint of `http://` is taken as it is.
+///
+/// It is shown without its parameters, which may be secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
     scheme: String,
     /// The bucket or container; empty for a folder.
     bucket: String,
@@ -33,14 +39,41 @@ struct Address {
     shown: String,
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
+impl FromStr for Address {
+    type Err = OpenError;
+
+    /// Reads an address, and looks whether a client can be made of it.
+    fn from_str(text: &str) -> Result<Self, OpenError> {
+        let address = Self::parse(text)?;
+        if address.scheme != FOLDER {
+            open(&address, &Settings::default())?;
+        }
+        Ok(address)
+    }
+}
+
+/// The scheme of folders.
+const FOLDER: &str = "file";
+
 /// See [`crate::Blobs::open`].
-pub(crate) fn open(address: &str, settings: &Settings) -> Result<Place, OpenError> {
-    let address = Address::parse(address)?;
+pub(crate) fn open(address: &Address, settings: &Settings) -> Result<Place, OpenError> {
     let (objects, folder) = match address.scheme.as_str() {
         "s3" => (address.s3(settings)?, None),
         "az" | "azure" => (address.azure(settings)?, None),
         "gs" => (address.google(settings)?, None),
-        "file" => {
+        FOLDER => {
             let (objects, folder) = address.folder()?;
             (objects, Some(folder))
         }
@@ -53,7 +86,7 @@ pub(crate) fn open(address: &str, settings: &Settings) -> Result<Place, OpenErro
     };
     let prefix = if folder.is_some() { "" } else { address.path.as_str() };
     let prefix = Path::parse(prefix).map_err(|error| address.wrong(error.to_string()))?;
-    Ok(Place { objects, prefix, folder, shown: address.shown })
+    Ok(Place { objects, prefix, folder, shown: address.shown.clone() })
 }
 
 impl Address {

@@ -12,6 +12,7 @@ const PIECES_AT_ONCE: usize = 8;
 
 /// An object that is read in ranges. It holds the piece that was read last, so that small ranges one after another cost
 /// one request a MiB.
+#[derive(Debug)]
 pub struct Reader {
     blobs: Blobs,
     name: ObjectName,

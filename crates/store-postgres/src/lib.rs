@@ -50,6 +50,7 @@ use statements::{Hot, reads};
 use stats::Counters;
 use wake::Wakes;
 
+pub use blobs::{Address as BlobsAddress, Settings as BlobsPatience};
 pub use plan::{Engine, plan};
 pub use stats::Stats;
 
@@ -66,9 +67,11 @@ pub struct Options {
     pub open_patience: Duration,
     /// Parts of more bytes than this are kept apart from the rows of their items.
     pub blob_threshold_bytes: usize,
-    /// The address of an object store for large parts, as [`blobs::Blobs::open`] reads it. Without, they are rows of the
-    /// database. Those that were written before stay where they are.
-    pub blobs: Option<String>,
+    /// An object store for large parts. Without, they are rows of the database. Those that were written before stay where
+    /// they are.
+    pub blobs: Option<BlobsAddress>,
+    /// For how long the object store is waited for.
+    pub blobs_patience: BlobsPatience,
     /// How nodes learn of what others wrote.
     pub wake: Wake,
     /// A random number, given to the database when it is new.
@@ -85,6 +88,7 @@ impl Options {
             open_patience: Duration::from_secs(30),
             blob_threshold_bytes: 64 << 10,
             blobs: None,
+            blobs_patience: BlobsPatience::new(),
             wake: Wake::Notify,
             epoch,
         }
@@ -129,6 +133,9 @@ pub enum OpenError {
     Threads(#[from] io::Error),
 }
 
+/// What is said where the database has an object store and this node was not told of it.
+pub(crate) const NO_BLOBS: &str = "this database keeps large parts in an object store: give its address with --blobs";
+
 /// See the crate. Dropping it ends what is under way on its threads without waiting for it.
 pub struct PostgresStore {
     readers: Arc<Sessions>,
@@ -156,7 +163,10 @@ impl PostgresStore {
         let (to, epoch, patience) = (address.clone(), options.epoch.cast_signed(), options.open_patience);
         let migrated = background.wait(async move { schema::migrate(&to, steps, epoch, patience).await });
         let meta = migrated.ok_or_else(|| io::Error::other("a task ended early"))??;
-        let blobs = options.blobs.as_deref().map(|place| claim(place, &address, meta, &background)).transpose()?;
+        let blobs = match &options.blobs {
+            Some(place) => Some(claim((place, options.blobs_patience), &address, meta, &background)?),
+            None => None,
+        };
         let counters = Arc::<Counters>::default();
         let known = steps.len() as u32;
         let warm = |hot: &[Hot]| hot.iter().map(|hot| hot.text).collect::<Vec<_>>();
@@ -180,21 +190,26 @@ impl PostgresStore {
         Ok(Box::new(begun))
     }
 
-    /// Whether the database answers, and this program may work on it.
-    async fn check_database(&self) -> Result<(), StoreError> {
+    /// Whether the database answers, and this program may work on it; what it says of itself.
+    async fn check_database(&self) -> Result<Meta, StoreError> {
         let meta = Meta::read(&snapshot::once(&self.readers, self.patience, schema::META, &[]).await?)?;
         if meta.works_for > self.known || meta.version < self.known {
             let version = meta.version;
             return Err(StoreError::TryAgain(format!("the database has schema version {version}")));
         }
-        Ok(())
+        Ok(meta)
     }
 }
 
 /// Opens an object store and makes sure that it is the one of this database.
-fn claim(place: &str, address: &Address, meta: Meta, background: &Arc<Background>) -> Result<Blobs, OpenError> {
+fn claim(
+    (place, patience): (&BlobsAddress, BlobsPatience),
+    address: &Address,
+    meta: Meta,
+    background: &Arc<Background>,
+) -> Result<Blobs, OpenError> {
     let unusable = |error: &dyn fmt::Display| OpenError::Blobs(error.to_string());
-    let opened = Blobs::open(place, blobs::Settings::default(), background.handle().clone());
+    let opened = Blobs::open(place, patience, background.handle().clone());
     let opened = opened.map_err(|error| unusable(&error))?;
     let (claimed, address) = (opened.clone(), address.clone());
     let done = background.wait(async move {
@@ -265,9 +280,10 @@ impl Store for PostgresStore {
 
     async fn check(&self) -> Result<(), Unready> {
         let unready = |part| move |error: StoreError| Unready { part, reason: error.to_string() };
-        self.check_database().await.map_err(unready("database"))?;
+        let meta = self.check_database().await.map_err(unready("database"))?;
         match &self.blobs {
             Some(blobs) => blobs.check().await.map_err(|error| unready("object store")(error.into())),
+            None if meta.has_blobs => Err(Unready { part: "object store", reason: NO_BLOBS.to_owned() }),
             None => Ok(()),
         }
     }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 
 use crate::{
+    NO_BLOBS,
     failure::Failure,
     rows::{self, get},
     session::{Session, Sessions},
@@ -76,7 +77,7 @@ pub(crate) fn place_at(row: &tokio_postgres::Row, first: usize) -> Result<Place,
 /// # Errors
 /// Where this node was started without: the part is there all the same.
 fn needed(blobs: Option<&Blobs>) -> Result<&Blobs, Failure> {
-    blobs.ok_or_else(|| Failure::Unavailable("a part lies in an object store, and this node was given none".to_owned()))
+    blobs.ok_or_else(|| Failure::Unavailable(NO_BLOBS.to_owned()))
 }
 
 /// What a snapshot knows of the part that it reads in ranges.

@@ -128,7 +128,9 @@ fn what_is_lost_is_told_from_a_store_that_is_not_there(place: &Place) {
         Some((bucket, parameters)) => format!("{bucket}/elsewhere{parameters}"),
         None => format!("{}/elsewhere", place.address),
     };
-    let elsewhere = blobs::Blobs::open(&address, blobs::Settings::default(), place.runtime.handle().clone()).unwrap();
+    let elsewhere =
+        blobs::Blobs::open(&address.parse().unwrap(), blobs::Settings::default(), place.runtime.handle().clone())
+            .unwrap();
     let error = block_on(elsewhere.claim("database-1", false)).unwrap_err();
     assert!(matches!(&error, BlobError::Foreign(text) if text.contains("no object .highwater")), "{error}");
     assert!(matches!(block_on(elsewhere.check()), Err(BlobError::Unavailable(_))));

@@ -156,7 +156,7 @@ fn a_missing_bucket_or_server_is_not_a_missing_object() {
         (server.url("nowhere", server.address()), "s3://nowhere/parts"),
         (server.url("nowhere", nobody), "s3://nowhere/parts"),
     ] {
-        let blobs = blobs::Blobs::open(&address, settings, runtime.handle().clone()).unwrap();
+        let blobs = blobs::Blobs::open(&address.parse().unwrap(), settings, runtime.handle().clone()).unwrap();
         for result in [block_on(blobs.claim("database-1", true)), block_on(blobs.check())] {
             let error = result.unwrap_err();
             assert!(matches!(&error, BlobError::Unavailable(text) if text.contains(expected)), "{error}");

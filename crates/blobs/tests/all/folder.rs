@@ -76,7 +76,7 @@ fn beginnings_that_a_dead_node_left_go_when_they_are_old() {
 #[test]
 fn addresses_say_what_is_wrong_with_them_and_never_show_secrets() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let open = |address: &str| Blobs::open(address, Settings::default(), runtime.handle().clone());
+    let open = |address: &str| Blobs::open(&address.parse()?, Settings::default(), runtime.handle().clone());
     for (address, expected) in [
         ("bucket", "this is not an address"),
         ("ftp://bucket/x?token=secret", "ftp:// is not known"),

@@ -47,14 +47,14 @@ impl Place {
 
     fn claimed(directory: tempfile::TempDir, path: PathBuf, address: String, settings: Settings) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let blobs = Blobs::open(&address, settings, runtime.handle().clone()).unwrap();
+        let blobs = Blobs::open(&address.parse().unwrap(), settings, runtime.handle().clone()).unwrap();
         block_on(blobs.claim("database-1", true)).unwrap();
         Self { blobs, path, address, runtime, _directory: directory }
     }
 
     /// Another handle, as another node has it.
     fn again(&self) -> Blobs {
-        Blobs::open(&self.address, Settings::default(), self.runtime.handle().clone()).unwrap()
+        Blobs::open(&self.address.parse().unwrap(), Settings::default(), self.runtime.handle().clone()).unwrap()
     }
 
     fn file(&self, name: &ObjectName) -> PathBuf {

@@ -143,7 +143,7 @@ fn large_parts_come_from_an_object_store() {
     let place = format!("file://{}", folder.path().display());
     let url = cluster.fresh_url();
     drop(filled(cluster, &url, 10));
-    let with_blobs = || Options { blobs: Some(place.clone()), ..options() };
+    let with_blobs = || Options { blobs: Some(place.parse().unwrap()), ..options() };
     let store = PostgresStore::open(&url, with_blobs()).unwrap();
     block_on(store.check()).unwrap();
     let content: Bytes = (0..parts::PIECE_BYTES + 1_000).map(|at| (at % 253) as u8).collect();
@@ -169,11 +169,12 @@ fn large_parts_come_from_an_object_store() {
     let mut view = block_on(without.snapshot(ROOT)).unwrap();
     assert!(matches!(block_on(view.part(ItemId(2), 0)), Err(StoreError::TryAgain(_))));
     assert!(matches!(block_on(view.part_range(ItemId(2), 0, 0, 1)), Err(StoreError::TryAgain(_))));
+    assert!(matches!(block_on(without.check()), Err(Unready { part: "object store", .. })));
     // The folder is of this database, which has used one: no other takes it, and this takes no empty one.
     let other = PostgresStore::open(&cluster.fresh_url(), Options { epoch: 8, ..with_blobs() });
     assert!(matches!(other, Err(OpenError::Blobs(_))), "{other:?}");
     let empty = tempfile::tempdir().unwrap();
-    let blobs = Some(format!("file://{}", empty.path().display()));
+    let blobs = Some(format!("file://{}", empty.path().display()).parse().unwrap());
     let refused = PostgresStore::open(&url, Options { blobs, ..options() });
     assert!(matches!(refused, Err(OpenError::Blobs(_))), "{refused:?}");
     std::fs::remove_dir_all(folder.path()).unwrap();
