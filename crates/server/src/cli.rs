@@ -16,6 +16,7 @@ use engine::{Engine, EngineError};
 use crate::{
     Config, StartError,
     config::ConfigError,
+    copy::CopyError,
     demo::FillError,
     password::PasswordError,
     stores::{self, Missing, OpenStoreError},
@@ -109,6 +110,9 @@ pub enum CliError {
     /// Requests were cut off at the end.
     #[error("some requests had not finished when the server stopped: a larger drain_seconds gives them more time")]
     NotDrained,
+    /// The data were not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The example data could not be made.
     #[error("cannot make the example data: {0}")]
     Demo(String),
@@ -259,6 +263,8 @@ mod tests {
             "site list --data d",
             "site remove /sites/x --data d",
             "import a@b.c --data d --folder Inbox/Sub x y",
+            "store copy --from d --to memory:",
+            "store copy --from d --to e --root a@b.c",
             "token explain abc --data d",
             "store plan --for citus",
             "store plan --for yugabyte",

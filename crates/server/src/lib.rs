@@ -9,6 +9,7 @@ mod auth;
 mod body;
 pub mod cli;
 pub mod config;
+pub mod copy;
 mod demo;
 mod flow;
 mod health;

@@ -1,7 +1,11 @@
 //! `highwater store`: the store itself.
 
+mod copy;
+
 use clap::{Args, Subcommand, ValueEnum};
 use model::Random as _;
+
+use copy::Copy;
 
 use super::{CliError, confirm, say};
 use crate::{stores::OpenStoreError, system::SystemRandom};
@@ -9,6 +13,17 @@ use crate::{stores::OpenStoreError, system::SystemRandom};
 /// The store.
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
+    /// Copy all data to another store; ids and the tokens of clients stay valid.
+    #[command(
+        after_help = "Stop the server first: what is written meanwhile is not copied, and a copy that notices it fails.
+The copy can be served once this command has ended well, not before. Where it was cut off, run the same command again: it
+goes on. Run again at the end it compares both sides once more and changes nothing.
+
+Examples:
+  highwater store copy --from /var/lib/highwater --to /mnt/new
+  highwater store copy --from /var/lib/highwater --to /mnt/new --root anna@example.com"
+    )]
+    Copy(Copy),
     /// Print the SQL that makes the tables on an engine that spreads them over machines.
     #[command(after_help = "Example:
   highwater store plan --for citus | psql --host coordinator highwater")]
@@ -52,6 +67,10 @@ pub(super) struct Restored {
 impl Store {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self {
+            Self::Copy(command) => {
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+                runtime.map_err(CliError::io("cannot start"))?.block_on(Box::pin(command.run()))
+            }
             Self::Plan(command) => command.run(),
             Self::Restored(command) => command.run(),
         }
