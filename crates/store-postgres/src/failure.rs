@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// The database rolled the transaction back because of others. Repeat it, the session is sound.
     #[error("{0}")]
     Repeat(String),
+    /// A row is there already that was to be new. Nothing was written, the session is sound.
+    #[error("{0}")]
+    Taken(String),
     /// The database will not: full, overloaded, locked, or it took too long. Nothing was written.
     #[error("{0}")]
     Unavailable(String),
@@ -27,6 +30,14 @@ impl Failure {
     /// No answer to a read in time: the session is to be condemned, and there is no time to repeat it.
     pub(crate) fn no_answer(patience: Duration) -> Self {
         Self::Unavailable(format!("the database did not answer within {} s", patience.as_secs_f32()))
+    }
+
+    /// Whether the same may go well with another session, or after a while.
+    pub(crate) const fn may_pass(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Repeat(_) => true,
+            Self::Taken(_) | Self::Unavailable(_) | Self::Port(_) => false,
+        }
     }
 
     /// A row that this crate did not write.
@@ -44,7 +55,9 @@ impl From<StoreError> for Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Lost(text) | Failure::Repeat(text) | Failure::Unavailable(text) => Self::TryAgain(text),
+            Failure::Lost(text) | Failure::Repeat(text) | Failure::Taken(text) | Failure::Unavailable(text) => {
+                Self::TryAgain(text)
+            }
             Failure::Port(error) => error,
         }
     }
@@ -76,6 +89,7 @@ fn by_code(code: &str, text: String) -> Failure {
     match code {
         // A serialization failure, a deadlock; a transaction that another engine asks to be repeated.
         "40001" | "40P01" | "40000" => Failure::Repeat(text),
+        "23505" => Failure::Taken(text),
         // "Statement completion unknown"; no connection; the server shuts down or starts; it has become a standby; the
         // statements of this session are of another schema or of another session behind a pooler.
         "40003" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25006" | "26000" | "0A000" => Failure::Lost(text),
@@ -112,6 +126,7 @@ mod tests {
         let class = |code| match by_code(code, String::new()) {
             Failure::Lost(_) => "lost",
             Failure::Repeat(_) => "repeat",
+            Failure::Taken(_) => "taken",
             Failure::Unavailable(_) => "unavailable",
             Failure::Port(StoreError::Corrupt(_)) => "corrupt",
             Failure::Port(_) => "port",
@@ -119,6 +134,7 @@ mod tests {
         let expected = [
             ("40001", "repeat"),
             ("40P01", "repeat"),
+            ("23505", "taken"),
             ("08006", "lost"),
             ("57P01", "lost"),
             ("57P03", "lost"),

@@ -21,18 +21,29 @@
 #![expect(dead_code, reason = "the parts come one by one")]
 
 mod address;
+mod apply;
 mod background;
+mod doubt;
 mod failure;
+mod flight;
+mod flush;
+mod large;
+mod load;
+mod news;
 mod parts;
 mod plan;
+mod removal;
 mod rows;
 mod schema;
 mod session;
 mod snapshot;
 mod statements;
 mod stats;
+mod steps;
 mod tables;
+mod transaction;
 mod wake;
+mod writer;
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
@@ -43,12 +54,15 @@ use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready
 
 use address::Address;
 use background::Background;
+use news::Moved;
 use schema::{Meta, STEPS, Step};
 use session::Sessions;
 use snapshot::{PostgresSnapshot, Shown};
-use statements::{Hot, reads};
+use statements::{reads, writes};
 use stats::Counters;
+use transaction::Transactions;
 use wake::Wakes;
+use writer::Writer;
 
 pub use blobs::{Address as BlobsAddress, Settings as BlobsPatience};
 pub use plan::{Engine, plan};
@@ -139,6 +153,8 @@ pub(crate) const NO_BLOBS: &str = "this database keeps large parts in an object 
 /// See the crate. Dropping it ends what is under way on its threads without waiting for it.
 pub struct PostgresStore {
     readers: Arc<Sessions>,
+    writers: Arc<Sessions>,
+    writer: Writer,
     wakes: Wakes,
     blobs: Option<Blobs>,
     counters: Arc<Counters>,
@@ -169,14 +185,23 @@ impl PostgresStore {
         };
         let counters = Arc::<Counters>::default();
         let known = steps.len() as u32;
-        let warm = |hot: &[Hot]| hot.iter().map(|hot| hot.text).collect::<Vec<_>>();
-        let sessions = |number, hot| {
-            let made = Sessions::new(address.clone(), &background, &counters, number, warm(hot), known);
+        let sessions = |number, warm| {
+            let made = Sessions::new(address.clone(), &background, &counters, number, warm, known);
             made.map(Arc::new)
         };
-        let readers = sessions(options.readers, reads::HOT)?;
+        let readers = sessions(options.readers, reads::HOT.iter().map(|hot| hot.text).collect())?;
+        let writers = sessions(options.writers, writes::WARM.to_vec())?;
         let wakes = Wakes::new(address.clone(), &readers, options.patience, options.wake);
-        Ok(Self { readers, wakes, blobs, counters, patience: options.patience, known })
+        let others = match options.wake {
+            Wake::Notify => Some(&readers),
+            Wake::Poll => None,
+        };
+        let moved = Moved::new(wakes.waiters().clone(), others);
+        let patience = options.patience;
+        let transactions =
+            Transactions::new(Arc::clone(&writers), patience, Arc::clone(&counters), moved, options.epoch);
+        let writer = Writer::new(transactions, options.blob_threshold_bytes);
+        Ok(Self { readers, writers, writer, wakes, blobs, counters, patience, known })
     }
 
     /// What the store has done since it was opened.
@@ -246,15 +271,11 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, StoreError> {
-        commit.check()?;
-        Err(StoreError::TryAgain("this store cannot write yet".to_owned()))
+        self.writer.commit(commit).await
     }
 
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
-        let (root, operation) = (root.to_i64(), &operation.0[..]);
-        let found = snapshot::once(&self.readers, self.patience, reads::OUTCOME, &[&root, &operation]).await?;
-        let Some(_row) = found.first() else { return Ok(None) };
-        Err(StoreError::TryAgain("this store cannot read receipts yet".to_owned()))
+        self.writer.outcome(root, operation).await
     }
 
     async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
@@ -262,8 +283,8 @@ impl Store for PostgresStore {
         Ok(snapshot::page(rows, limit))
     }
 
-    async fn drop_root(&self, _root: RootId) -> Result<(), StoreError> {
-        Err(StoreError::TryAgain("this store cannot write yet".to_owned()))
+    async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
+        self.writer.drop_root(root).await
     }
 
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
@@ -292,6 +313,7 @@ impl Store for PostgresStore {
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.readers.close();
+        self.writers.close();
     }
 }
 

@@ -160,11 +160,15 @@ pub(crate) async fn migrate(
         };
         attempt += 1;
         match failure {
-            Failure::Lost(text) | Failure::Repeat(text) if attempt < attempts => {
+            Failure::Lost(text) | Failure::Repeat(text) | Failure::Taken(text) if attempt < attempts => {
                 tracing::info!(reason = text, "waiting for the database");
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
-            failure @ (Failure::Lost(_) | Failure::Repeat(_) | Failure::Unavailable(_) | Failure::Port(_)) => {
+            failure @ (Failure::Lost(_)
+            | Failure::Repeat(_)
+            | Failure::Taken(_)
+            | Failure::Unavailable(_)
+            | Failure::Port(_)) => {
                 return Err(OpenError::Database(failure.to_string()));
             }
         }

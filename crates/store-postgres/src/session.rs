@@ -44,7 +44,7 @@ const SETTINGS: &str = "SELECT set_config(s.name, v.value, false)
   FROM (VALUES ('statement_timeout', $1), ('lock_timeout', $1), ('idle_in_transaction_session_timeout', $2),
     ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'), ('max_parallel_workers_per_gather', '0'),
     ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_sort', 'off'), ('enable_incremental_sort', 'off'),
-    ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('synchronous_commit', 'on')) v(name, value)
+    ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_material', 'off'), ('enable_memoize', 'off'), ('synchronous_commit', 'on')) v(name, value)
   JOIN pg_settings s ON s.name = v.name
   WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')";
 
@@ -131,7 +131,7 @@ pub(crate) async fn connect(address: &Address) -> Result<Client, Failure> {
     let connected = address.config.connect(address.tls.clone()).await;
     let (client, connection) = connected.map_err(|error| match Failure::from(error) {
         // Nothing was asked yet, so nothing is in doubt.
-        Failure::Lost(text) | Failure::Repeat(text) => Failure::Lost(text),
+        Failure::Lost(text) | Failure::Repeat(text) | Failure::Taken(text) => Failure::Lost(text),
         // The first answer of a server that is full or starts is fatal, but only for this attempt.
         failure @ (Failure::Unavailable(_) | Failure::Port(_)) => failure,
     })?;

@@ -1,6 +1,7 @@
 //! Every statement of the hot path, with the index that it runs along: what `plan` explains and the tests of plans check.
 
 pub(crate) mod reads;
+pub(crate) mod writes;
 
 /// A statement of the hot path. Its first parameter is the root.
 #[derive(Clone, Copy, Debug)]
@@ -14,4 +15,4 @@ pub(crate) struct Hot {
 }
 
 /// All of them.
-pub(crate) const ALL: &[&[Hot]] = &[reads::HOT];
+pub(crate) const ALL: &[&[Hot]] = &[reads::HOT, writes::HOT];

@@ -1,6 +1,6 @@
 //! Waking those who wait for a root to move: LISTEN and NOTIFY (PostgreSQL, 54.2.4), and looking where there is neither.
 //!
-//! A commit notifies inside of its transaction, so that nobody is woken before reads see it. One session a node listens,
+//! A commit is told of after its transaction, so that nobody is woken before reads see it; see [`crate::news`]. One session a node listens,
 //! from the first wait on. What is missed while it is being made again is found by looking at the rows of the roots that
 //! somebody waits for; that is also all there is where the engine cannot notify.
 
@@ -36,9 +36,11 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// How often making the session that listens is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Notifies, as the last statement of a transaction that writes. The parameter is what [`payload`] or [`payload_of_gone`]
-/// gives. The channel is one for each schema.
-pub(crate) const NOTIFY: &str = "SELECT pg_notify('highwater_' || hashtext(current_schema()::text), $1)";
+/// Notifies, in a transaction of its own that need not be durable. The parameter are texts as [`payload`] or
+/// [`payload_of_gone`] gives them. The channel is one for each schema.
+pub(crate) const NOTIFY: &str = "SELECT set_config('synchronous_commit', 'off', true), (SELECT COUNT(*) FROM
+  (SELECT pg_notify('highwater_' || hashtext(current_schema()::text), n.payload)
+   FROM unnest($1::text[]) AS n(payload) OFFSET 0) AS told)";
 const CHANNEL: &str = "SELECT 'highwater_' || hashtext(current_schema()::text)";
 /// Where the roots stand that somebody waits for. Names many roots, so it is not of the hot path.
 const LAST_SEQS: &str = "SELECT root_id, last_seq FROM root WHERE root_id = ANY($1) AND kind >= 0";

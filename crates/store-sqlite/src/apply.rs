@@ -14,7 +14,6 @@ use store::{CollectionRef, Commit, Guard, NameTarget, NewItem, Receipt, StoreErr
 use crate::{
     blobs::{Blobs, Hash},
     failure::Failure,
-    receipt,
     rows::{minute, root_kind_number},
 };
 
@@ -111,7 +110,7 @@ impl Applier<'_> {
         if let Some(operation) = self.commit.operation {
             self.execute(
                 "INSERT OR REPLACE INTO operation(root_id, operation, at, receipt) VALUES(?1, ?2, ?3, ?4)",
-                params![self.root, operation.0, self.commit.at.0, receipt::encode(&receipt)],
+                params![self.root, operation.0, self.commit.at.0, store::receipt::encode(&receipt)],
             )?;
         }
         Ok(receipt)

@@ -14,7 +14,6 @@ mod failure;
 mod part_range;
 mod poll;
 mod readers;
-mod receipt;
 mod rows;
 mod schema;
 mod snapshot;
@@ -346,7 +345,7 @@ impl Store for SqliteStore {
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
         let Some(shard) = self.shard_of(root)? else { return Ok(None) };
         let Some(bytes) = snapshot::outcome(&shard.readers, root, operation.0)? else { return Ok(None) };
-        let receipt = receipt::decode(&bytes);
+        let receipt = store::receipt::decode(&bytes);
         receipt.map(Some).ok_or_else(|| StoreError::Corrupt(format!("the receipt of operation {operation}")))
     }
 

@@ -9,12 +9,14 @@ use std::{
 use bytes::Bytes;
 use model::{CollectionId, Extent, Guid, ItemId, RootId, Rope, Seq, Spool, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
-use store::{Epoch, Page, Span, StoreError, TransferKey, TransferLimit, TransferRoom, TransferRow, TransferTotals};
+use store::{
+    Epoch, Page, Span, StoreError, TransferKey, TransferLimit, TransferRoom, TransferRow, TransferTotals, receipt,
+};
 
 use crate::{
     blobs::{Blobs, Hash},
     failure::Failure,
-    receipt, rows,
+    rows,
 };
 
 /// A table that is copied.

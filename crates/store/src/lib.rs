@@ -23,6 +23,7 @@ pub mod battery;
 pub mod counting;
 pub mod faulty;
 pub mod memory;
+pub mod receipt;
 
 pub use commit::{
     CollectionRef, Commit, Guard, ItemChange, NameTarget, NewItem, NewItemId, PartChange, PartData, Receipt, Write,

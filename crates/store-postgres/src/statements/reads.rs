@@ -16,9 +16,6 @@ pub(crate) const LAST_SEQ: &str = "SELECT last_seq FROM root WHERE root_id = $1 
 /// Roots in order. Not of the hot path: it names no root.
 pub(crate) const ROOTS: &str = "SELECT root_id, kind, guid, last_seq, purged_seq, epoch FROM root
   WHERE root_id > $1 AND kind >= 0 ORDER BY root_id LIMIT $2";
-/// The receipt of an operation.
-pub(crate) const OUTCOME: &str = "SELECT o.receipt FROM operation o WHERE o.root_id = $1 AND o.operation = $2
-  AND EXISTS (SELECT 1 FROM root r WHERE r.root_id = $1 AND r.kind >= 0)";
 /// The stretches of history.
 pub(crate) const EPOCHS: &str = "SELECT epoch, first_seq, at FROM epoch WHERE root_id = $1 ORDER BY ordinal";
 
@@ -133,7 +130,6 @@ pub(crate) const HOT: &[Hot] = hot! {
     "root": ROOT => "root_pkey";
     "root being loaded": LOADING => "root_pkey";
     "last position": LAST_SEQ => "root_pkey";
-    "outcome": OUTCOME => "operation_pkey" "root_pkey";
     "epochs": EPOCHS => "epoch_pkey";
     "collection": COLLECTION => "collection_pkey" "collection_bag_pkey";
     "collections": COLLECTIONS => "collection_pkey" "collection_bag_pkey";

@@ -2,13 +2,12 @@
 
 use model::{CollectionId, RootId, Seq, Time};
 use rusqlite::{Connection, OptionalExtension, params};
-use store::{Commit, PartData, RootRow, StoreError, TransferRow, TransferTotals};
+use store::{Commit, PartData, RootRow, StoreError, TransferRow, TransferTotals, receipt};
 
 use super::{Applier, CONFLICT, drop_root};
 use crate::{
     blobs::{Blobs, Hash},
     failure::Failure,
-    receipt,
     rows::{self, loading_kind_number, root_kind_number, tombstone_kind_number},
     transfer,
 };

@@ -1,15 +1,17 @@
-//! The stored form of a receipt: version 1, then last_seq and a count, then per write five numbers of 8 bytes
-//! (seq, collection, item, rows, and which of collection and item there are). All little-endian.
+//! The stored form of a receipt, the same in every store that keeps rows: version 1, then last_seq and a count, then per
+//! write five numbers of 8 bytes (seq, collection, item, rows, and which of collection and item there are). All
+//! little-endian.
 
 use model::{CollectionId, ItemId, Seq, limits::COMMIT_WRITES_MAX};
-use store::{Receipt, WriteReceipt};
+
+use crate::{Receipt, WriteReceipt};
 
 const VERSION: u64 = 1;
 const HAS_COLLECTION: u64 = 1;
 const HAS_ITEM: u64 = 2;
 
 /// The stored form.
-pub(crate) fn encode(receipt: &Receipt) -> Vec<u8> {
+pub fn encode(receipt: &Receipt) -> Vec<u8> {
     let mut numbers = vec![VERSION, receipt.last_seq.0, receipt.writes.len() as u64];
     for write in &receipt.writes {
         let has_collection = if write.collection.is_some() { HAS_COLLECTION } else { 0 };
@@ -26,7 +28,7 @@ pub(crate) fn encode(receipt: &Receipt) -> Vec<u8> {
 }
 
 /// Reads the stored form; `None` when it is damaged.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Receipt> {
+pub fn decode(bytes: &[u8]) -> Option<Receipt> {
     let (numbers, []) = bytes.as_chunks::<8>() else { return None };
     let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
     if numbers.next()? != VERSION {
