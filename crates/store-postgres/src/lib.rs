@@ -23,6 +23,7 @@
 mod address;
 mod apply;
 mod background;
+mod copying;
 mod doubt;
 mod failure;
 mod flight;
@@ -42,6 +43,7 @@ mod stats;
 mod steps;
 mod tables;
 mod transaction;
+mod transfer;
 mod wake;
 mod writer;
 
@@ -50,10 +52,11 @@ use std::{fmt, io, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use blobs::Blobs;
 use model::{Guid, RootId, Seq};
-use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, Unready};
+use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready};
 
 use address::Address;
 use background::Background;
+use copying::Load;
 use news::Moved;
 use schema::{Meta, STEPS, Step};
 use session::Sessions;
@@ -155,6 +158,9 @@ pub struct PostgresStore {
     readers: Arc<Sessions>,
     writers: Arc<Sessions>,
     writer: Writer,
+    transactions: Arc<Transactions>,
+    /// Parts of more bytes than this are kept apart from the rows of their items.
+    threshold: usize,
     wakes: Wakes,
     blobs: Option<Blobs>,
     counters: Arc<Counters>,
@@ -200,8 +206,9 @@ impl PostgresStore {
         let patience = options.patience;
         let transactions =
             Transactions::new(Arc::clone(&writers), patience, Arc::clone(&counters), moved, options.epoch);
-        let writer = Writer::new(transactions, options.blob_threshold_bytes);
-        Ok(Self { readers, writers, writer, wakes, blobs, counters, patience, known })
+        let (transactions, threshold) = (Arc::new(transactions), options.blob_threshold_bytes);
+        let writer = Writer::new(Arc::clone(&transactions), threshold);
+        Ok(Self { readers, writers, writer, transactions, threshold, wakes, blobs, counters, patience, known })
     }
 
     /// What the store has done since it was opened.
@@ -213,6 +220,15 @@ impl PostgresStore {
         let (blobs, patience) = (self.blobs.as_ref(), self.patience);
         let begun = PostgresSnapshot::begin(&self.readers, &self.counters, blobs, patience, (root, shown)).await?;
         Ok(Box::new(begun))
+    }
+
+    /// Runs something that writes on the store's own threads, to its end even when nobody waits for it any more.
+    async fn apart<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.readers.background().spawn(task).await;
+        done.unwrap_or_else(|error| Err(StoreError::OutcomeUnknown(error.to_string())))
     }
 
     /// Whether the database answers, and this program may work on it; what it says of itself.
@@ -297,6 +313,24 @@ impl Store for PostgresStore {
         }
         self.wakes.run();
         listener.await.ok_or(StoreError::NoRoot(root))
+    }
+
+    async fn load(&self, root: &RootRow, rows: Vec<TransferRow>) -> Result<(), StoreError> {
+        let (transactions, root, threshold) = (Arc::clone(&self.transactions), root.clone(), self.threshold);
+        let task = async move {
+            let load = Load::prepare(&transactions, &root, rows, threshold).await?;
+            load.write(&transactions).await
+        };
+        self.apart(task).await
+    }
+
+    async fn loading(&self, root: RootId) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.view(root, Shown::ToNobody).await
+    }
+
+    async fn publish(&self, root: &RootRow, totals: TransferTotals) -> Result<(), StoreError> {
+        let (transactions, root) = (Arc::clone(&self.transactions), root.clone());
+        self.apart(async move { copying::publish(&transactions, &root, totals).await }).await
     }
 
     async fn check(&self) -> Result<(), Unready> {

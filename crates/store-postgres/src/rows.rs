@@ -72,7 +72,7 @@ fn seq(row: &Row, column: usize) -> Result<Seq, Failure> {
 }
 
 /// A number that is kept in a column wider than itself.
-fn narrow<T: TryFrom<i64>>(row: &Row, column: usize) -> Result<T, Failure> {
+pub(crate) fn narrow<T: TryFrom<i64>>(row: &Row, column: usize) -> Result<T, Failure> {
     let number: i64 = get(row, column)?;
     T::try_from(number).map_err(|_| Failure::damaged(format!("column {column} has the number {number}")))
 }
@@ -96,7 +96,12 @@ pub(crate) fn root(row: &Row) -> Result<RootRow, Failure> {
 
 /// `epoch, first_seq, at`.
 pub(crate) fn epoch(row: &Row) -> Result<Epoch, Failure> {
-    Ok(Epoch { epoch: count(row, 0)?, first_seq: seq(row, 1)?, at: Time(get(row, 2)?) })
+    epoch_at(row, 0)
+}
+
+/// As [`epoch`], from a column on.
+pub(crate) fn epoch_at(row: &Row, first: usize) -> Result<Epoch, Failure> {
+    Ok(Epoch { epoch: count(row, first)?, first_seq: seq(row, first + 1)?, at: Time(get(row, first + 2)?) })
 }
 
 /// `collection_id, parent_id, seq, created_seq, items_seq, purged_seq, items, unread, associated, last_number, bag`.

@@ -14,12 +14,12 @@ use blobs::Blobs;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use model::{
-    CollectionId, ItemId, RootId, Seq, Time,
+    CollectionId, ItemId, RootId, Rope, Seq, Time,
     limits::{PAGE_ROWS_MAX, PART_RANGE_BYTES_MAX},
 };
 use store::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
-    Want,
+    TransferKey, TransferLimit, TransferRow, TransferTotals, Want,
 };
 use tokio_postgres::{Row, types::ToSql};
 
@@ -28,8 +28,9 @@ use crate::{
     parts::{self, Large, Place, Ranges},
     rows::{self, get},
     session::{Pooled, Sessions},
-    statements::reads,
+    statements::{reads, transfer as sql},
     stats::Counters,
+    transfer,
 };
 
 /// Begins a transaction whose reads are all of the moment of its first one, and that writes nothing.
@@ -197,8 +198,40 @@ impl PostgresSnapshot {
         }
     }
 
-    const fn key(&self) -> i64 {
+    /// The root as it stands in every statement.
+    pub(crate) const fn key(&self) -> i64 {
         self.root.root.to_i64()
+    }
+
+    /// The rows of one statement.
+    pub(crate) async fn rows(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>, Failure> {
+        self.reader.rows(sql, parameters).await
+    }
+
+    /// The bytes of a large part, outside of memory.
+    pub(crate) fn rope(&self, large: Large) -> Rope {
+        large.rope(&self.reader.sessions, self.blobs.as_ref(), self.key(), self.reader.patience)
+    }
+
+    /// The counts of the root, for which all its rows are read: that takes its time.
+    async fn totals(&self) -> Result<TransferTotals, Failure> {
+        let session = &self.reader.session;
+        let milliseconds = transfer::TOTALS_PATIENCE.as_millis();
+        let longer = format!("SET LOCAL statement_timeout TO {milliseconds}");
+        let key = self.key();
+        let parameters: Parameters<'_> = &[&key];
+        let flight = try_join(
+            async { Ok(session.client().batch_execute(&longer).await?) },
+            session.rows(sql::TOTALS, parameters),
+        );
+        let answer = self.reader.sessions.background().within(transfer::TOTALS_PATIENCE, flight).await;
+        let Some(answer) = answer else {
+            session.condemn();
+            return Err(Failure::no_answer(transfer::TOTALS_PATIENCE));
+        };
+        let (_, rows) = answer.inspect_err(|_| session.condemn())?;
+        self.reader.counters.read(1, rows.len());
+        transfer::totals(rows.first().ok_or_else(|| Failure::damaged("no counts"))?)
     }
 
     async fn place(&self, item: ItemId, part: u32) -> Result<Option<Place>, Failure> {
@@ -448,5 +481,21 @@ impl Snapshot for PostgresSnapshot {
         // Before the first minute that is still kept nothing is certain.
         let is_known = minute == asked || seq == 0 || has_earlier;
         Ok(if is_known { Seq::from_i64(seq) } else { Seq::ZERO })
+    }
+
+    async fn transfer(
+        &mut self,
+        after: Option<&TransferKey>,
+        limit: TransferLimit,
+    ) -> Result<Page<TransferRow>, StoreError> {
+        Ok(self.transfer_page(after, limit).await?)
+    }
+
+    async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
+        Ok(self.transfer_last().await?)
+    }
+
+    async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
+        Ok(self.totals().await?)
     }
 }

@@ -1,6 +1,8 @@
 //! Every statement of the hot path, with the index that it runs along: what `plan` explains and the tests of plans check.
 
+pub(crate) mod copying;
 pub(crate) mod reads;
+pub(crate) mod transfer;
 pub(crate) mod writes;
 
 /// A statement of the hot path. Its first parameter is the root.
@@ -15,4 +17,4 @@ pub(crate) struct Hot {
 }
 
 /// All of them.
-pub(crate) const ALL: &[&[Hot]] = &[reads::HOT, writes::HOT];
+pub(crate) const ALL: &[&[Hot]] = &[copying::HOT, reads::HOT, transfer::HOT, writes::HOT];

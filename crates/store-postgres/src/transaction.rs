@@ -314,6 +314,11 @@ impl Transactions {
                 self.finish(session, commits, overlay, results).await
             }
             Way::Alone { careful } => {
+                if hidden.is_some_and(|kind| kind < -1) && first.create_root.is_some() {
+                    // It is being copied here.
+                    let refusal = Refusal::Port(StoreError::Conflict { guard: usize::MAX });
+                    return self.refuse(session, refusal).await;
+                }
                 if hidden.is_some() && first.create_root.is_some() {
                     // One of that id is on its way out: it goes first.
                     self.patiently(removal::whole(session, first.root)).await?;

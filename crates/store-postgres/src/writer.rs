@@ -60,7 +60,7 @@ pub(crate) struct Writer(Arc<Shared>);
 /// What the tasks share.
 #[derive(Debug)]
 struct Shared {
-    transactions: Transactions,
+    transactions: Arc<Transactions>,
     blob_threshold_bytes: usize,
     queues: Mutex<Queues>,
 }
@@ -74,7 +74,7 @@ struct Queues {
 
 impl Writer {
     /// Nothing is queued yet. Parts of more bytes than the threshold are kept apart from the rows of their items.
-    pub(crate) fn new(transactions: Transactions, blob_threshold_bytes: usize) -> Self {
+    pub(crate) fn new(transactions: Arc<Transactions>, blob_threshold_bytes: usize) -> Self {
         Self(Arc::new(Shared { transactions, blob_threshold_bytes, queues: Mutex::default() }))
     }
 

@@ -19,3 +19,4 @@ fn empty() -> Box<dyn Store> {
 }
 
 store::battery!(battery, empty);
+store::battery!(@transfer copies, empty);
