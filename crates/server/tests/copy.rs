@@ -205,3 +205,44 @@ fn the_command_says_what_to_do() {
     let said = failed(&source, &target, &[]);
     assert!(said.contains("the target holds other data (root 0): give an empty one"), "{said}");
 }
+
+/// Bytes of a part that is copied while the memory of the program is watched.
+const LARGE_BYTES: usize = 96 << 20;
+/// KiB of memory that the program may take meanwhile, its code and the caches of both stores included.
+const MEMORY_KIB_MAX: u64 = 64 << 10;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_part_takes_little_memory() {
+    let (from, to) = (folder(), folder());
+    let source = from.path().join("data");
+    fill(&source, 0);
+    add_account(&source);
+    {
+        let store = SqliteStore::open(&source, Options::new(2)).unwrap();
+        let mut part = vec![7; LARGE_BYTES];
+        SeededRandom::new(3).fill(&mut part[..1_000]);
+        let mut commit = Commit::new(RootId(1_000), Time::from_unix(2_000_000));
+        commit.writes.push(Write::CreateItem(NewItem {
+            collection: CollectionId(1).into(),
+            id: NewItemId::Seq,
+            flags: ItemFlags::default(),
+            bag: "bag".into(),
+            parts: vec![PartData { part: 16, bytes: part.into() }],
+        }));
+        block_on(store.commit(commit)).unwrap();
+    }
+    let mut child = copy(&source, &to.path().join("data"), &[]).spawn().unwrap();
+    let mut peak_kib = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak_kib = peak_kib.max(kib.unwrap_or_default());
+        thread::park_timeout(Duration::from_millis(1));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    println!("{peak_kib} KiB at most");
+    assert!((1..MEMORY_KIB_MAX).contains(&peak_kib), "{peak_kib} KiB");
+}
