@@ -1,18 +1,22 @@
 //! What clients hold stays valid when the data move to another store.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
+use engine::Engine;
 use highwater::{
+    Config, Running, Server,
     copy::{Copied, copy},
     stores::{self, Missing},
+    system::SystemClock,
 };
 use model::SeededRandom;
 use tempfile::TempDir;
 use testkit::{
     ews::{Ews, FolderPage, ItemAsk, ItemEntry, ItemPage, distinguished},
+    http::Http,
     lists::{ListAsk, ListPage, Lists, number},
-    server::{ANNA, BERT, TestServer},
+    server::{ANNA, BERT, PASSWORD, SITE, TestServer},
 };
 
 const LIST: &str = "Things";
@@ -32,6 +36,42 @@ fn changes(lists: &Lists, token: Option<&str>) -> ListPage {
 fn listing(lists: &Lists, position: Option<&str>) -> ListPage {
     let options = position.map(|position| testkit::lists::with_position(None, position));
     lists.changes(&ListAsk { list: LIST, rows_max: Some(7), options: options.as_deref(), ..ListAsk::default() })
+}
+
+/// A server on data that are there.
+struct Serving {
+    running: Running,
+    runtime: tokio::runtime::Runtime,
+    engine: Engine,
+}
+
+impl Serving {
+    /// `start` tells this start from others: the epoch follows from it.
+    fn on(location: &str, start: u64) -> Self {
+        let random = Arc::new(SeededRandom::new(start));
+        let store = stores::open(location, Missing::Refuse, &*random).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let config =
+            Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), drain_lead_seconds: 0, ..Config::default() };
+        let engine = Engine::open(store, Arc::new(SystemClock), random, config.engine());
+        let engine = runtime.block_on(engine).unwrap();
+        let running = Server::start(&config, &engine).unwrap();
+        Self { running, runtime, engine }
+    }
+
+    fn stop(self) {
+        let Self { running, runtime, engine } = self;
+        assert!(running.shutdown());
+        drop((engine, runtime));
+    }
+
+    fn ews(&self, address: &str) -> Ews {
+        Ews::new(Http::new(self.running.address()).login(address, PASSWORD))
+    }
+
+    fn lists(&self) -> Lists {
+        Lists::new(Http::new(self.running.address()).login(ANNA, PASSWORD), SITE)
+    }
 }
 
 /// What clients of both protocols hold when the server stops.
@@ -96,8 +136,8 @@ fn hold(server: &TestServer) -> Held {
 /// Everything that a client hears who goes on from what it holds: pages with their states and tokens.
 ///
 /// Tokens of lists without their time.
-fn go_on(server: &TestServer, held: &Held) -> (Vec<ItemPage>, FolderPage, Vec<ListPage>, String) {
-    let (ews, lists) = (server.ews(ANNA), server.lists(ANNA));
+fn go_on(server: &Serving, held: &Held) -> (Vec<ItemPage>, FolderPage, Vec<ListPage>, String) {
+    let (ews, lists) = (server.ews(ANNA), server.lists());
     let drain = |ews: &Ews, state: &str| {
         let mut pages: Vec<ItemPage> = Vec::new();
         while pages.last().is_none_or(|page| !page.last) {
@@ -124,7 +164,7 @@ fn go_on(server: &TestServer, held: &Held) -> (Vec<ItemPage>, FolderPage, Vec<Li
     (items, ews.sync_folders(None, Some(&held.folders)).unwrap(), pages, format!("{item:?}"))
 }
 
-/// Copies from place to place.
+/// Copies from place to place. The last copy is as the first data were.
 fn moved(places: &[String]) -> Copied {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let open = |place: &str, start| stores::open(place, Missing::Make, &SeededRandom::new(start)).unwrap();
@@ -142,23 +182,20 @@ fn data(folder: &TempDir) -> String {
     folder.path().join("data").display().to_string()
 }
 
-/// Clients of both protocols go on over the copy exactly as they would have over the original, and what was issued by the
-/// original after the copy was made is refused.
-fn clients_go_on_over(between: &[String]) {
+/// Copies over all `places`, and serves the copies at the places from the second on, each after the one before: clients of
+/// both protocols go on over a copy exactly as they would have over the original, and what was issued by the original
+/// after the copy was made is refused.
+fn clients_go_on_over(places: &[String]) {
     let server = TestServer::sqlite();
     let held = hold(&server);
     let folder = server.stop();
-    let target = tempfile::tempdir().unwrap();
-    let places: Vec<String> = [&[data(&folder)], between, &[data(&target)]].concat();
+    let places: Vec<String> = [&[data(&folder)], places].concat();
     let copied = moved(&places);
-    // Anna, Bert, the site, the root site, and the control root; those that nobody has used are not there.
+    // Anna, Bert, the site, and the control root; what nobody has used is not there.
     assert!(copied.roots >= 4 && copied.rows > 400, "{copied:?}");
-
-    let server = TestServer::reopen(target, 7);
-    let original = TestServer::reopen(folder, 8);
-    let (here, there) = (go_on(&server, &held), go_on(&original, &held));
-    assert_eq!(here, there);
-    let kinds = here.0.iter().flat_map(|page| &page.entries).fold([0; 3], |mut kinds, entry| {
+    let original = Serving::on(&places[0], 8);
+    let there = go_on(&original, &held);
+    let kinds = there.0.iter().flat_map(|page| &page.entries).fold([0; 3], |mut kinds, entry| {
         kinds[match entry {
             ItemEntry::Create(..) => 0,
             ItemEntry::Update(..) => 1,
@@ -167,49 +204,49 @@ fn clients_go_on_over(between: &[String]) {
         kinds
     });
     assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
-    assert_eq!(here.1.entries.len(), 1, "{:?}", here.1);
-    let rows: Vec<u32> = here.2[1..].iter().flat_map(|page| &page.rows).map(number).collect();
+    assert_eq!(there.1.entries.len(), 1, "{:?}", there.1);
+    let rows: Vec<u32> = there.2[1..].iter().flat_map(|page| &page.rows).map(number).collect();
     assert_eq!(rows, (2..=60).collect::<Vec<_>>());
 
-    // The original goes on, and clients of it come to the copy, which first stands where it did and then is past that.
-    let (ews, lists) = (original.ews(ANNA), original.lists(ANNA));
+    // The original goes on, and clients of it come to the copies, which first stand where they did and then are past that.
+    let (ews, lists) = (original.ews(ANNA), original.lists());
     ews.create_message(&distinguished("inbox"), "lost");
     lists.create(LIST, &[("Title", "lost")]);
     let lost = sync(&ews, Some(&held.items[2]), 100).unwrap().state;
     let lost_folders = ews.sync_folders(None, Some(&held.folders)).unwrap().state;
     let lost_token = changes(&lists, None).token;
-    drop(original);
-    let (ews, lists) = (server.ews(ANNA), server.lists(ANNA));
-    let refused = || {
-        assert_eq!(sync(&ews, Some(&lost), 100), Err("ErrorInvalidSyncStateData".to_owned()));
-        let hierarchy = ews.sync_folders(None, Some(&lost_folders)).map(|page| page.entries);
-        assert_eq!(hierarchy, Err("ErrorInvalidSyncStateData".to_owned()));
-        assert_eq!(changes(&lists, Some(&lost_token)).ids, [("InvalidToken".to_owned(), None)]);
-    };
-    refused();
-    for number in 0..4 {
-        ews.create_message(&distinguished("inbox"), &format!("on the copy {number}"));
-        lists.create(LIST, &[("Title", "on the copy")]);
+    original.stop();
+    for (start, place) in (20..).zip(&places[1..]) {
+        let server = Serving::on(place, start);
+        assert!(go_on(&server, &held) == there, "{place}");
+        let (ews, lists) = (server.ews(ANNA), server.lists());
+        let refused = || {
+            assert_eq!(sync(&ews, Some(&lost), 100), Err("ErrorInvalidSyncStateData".to_owned()));
+            let hierarchy = ews.sync_folders(None, Some(&lost_folders)).map(|page| page.entries);
+            assert_eq!(hierarchy, Err("ErrorInvalidSyncStateData".to_owned()));
+            assert_eq!(changes(&lists, Some(&lost_token)).ids, [("InvalidToken".to_owned(), None)]);
+        };
+        refused();
+        for number in 0..4 {
+            ews.create_message(&distinguished("inbox"), &format!("on the copy {number}"));
+            lists.create(LIST, &[("Title", "on the copy")]);
+        }
+        refused();
+        // Clients converge: from what they held to what there is, by what happened and nothing else.
+        let page = sync(&ews, Some(&held.items[2]), 100).unwrap();
+        assert_eq!((page.entries.len(), page.last), (4, true), "{page:?}");
+        assert!(page.entries.iter().all(|entry| matches!(entry, ItemEntry::Create(..))));
+        let rows = changes(&lists, Some(&held.token));
+        assert_eq!(rows.rows.iter().map(number).collect::<Vec<_>>(), (2..42).collect::<Vec<_>>());
+        let rows = changes(&lists, Some(&rows.token));
+        assert_eq!(rows.rows.iter().map(number).collect::<Vec<_>>(), (42..65).collect::<Vec<_>>());
+        assert_eq!(rows.ids, []);
+        server.stop();
     }
-    refused();
-    // Clients converge: from what they held to what there is, by what happened and nothing else.
-    let page = sync(&ews, Some(&held.items[2]), 100).unwrap();
-    assert_eq!((page.entries.len(), page.last), (4, true), "{page:?}");
-    assert!(page.entries.iter().all(|entry| matches!(entry, ItemEntry::Create(..))));
-    let rows = changes(&lists, Some(&held.token));
-    assert_eq!(rows.rows.iter().map(number).collect::<Vec<_>>(), (2..42).collect::<Vec<_>>());
-    let rows = changes(&lists, Some(&rows.token));
-    assert_eq!(rows.rows.iter().map(number).collect::<Vec<_>>(), (42..65).collect::<Vec<_>>());
-    assert_eq!(rows.ids, []);
 }
 
 #[test]
-fn clients_go_on_over_a_copy() {
-    clients_go_on_over(&[]);
-}
-
-#[test]
-fn clients_go_on_over_a_copy_of_a_copy() {
-    let between = tempfile::tempdir().unwrap();
-    clients_go_on_over(&[data(&between)]);
+fn clients_go_on_over_a_copy_and_a_copy_of_it() {
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    clients_go_on_over(&[data(&first), data(&second)]);
 }
