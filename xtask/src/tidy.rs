@@ -36,7 +36,7 @@ const EDGES: &[Edges] = &[
         imports: &["content", "engine", "ews", "model", "sharepoint", "store", "store-postgres", "store-sqlite", "xml"],
         in_tests: &[],
     },
-    Edges { name: "testkit", imports: &["engine", "model", "server", "xml"], in_tests: &[] },
+    Edges { name: "testkit", imports: &["engine", "model", "server", "store", "xml"], in_tests: &[] },
     Edges {
         name: "fuzzing",
         imports: &["content", "engine", "ews", "mapi", "model", "store", "xml"],

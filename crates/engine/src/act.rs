@@ -132,9 +132,10 @@ impl Mailbox {
             }
             // Whether it was sent must be known, or it would be sent twice.
             Err(StoreError::OutcomeUnknown(why)) => {
-                match self.engine().store().outcome(self.root(), operation).await? {
-                    Some(receipt) => receipt,
-                    None => return Err(StoreError::OutcomeUnknown(why).into()),
+                match self.engine().store().outcome(self.root(), operation).await {
+                    Ok(Some(receipt)) => receipt,
+                    // Where it cannot be looked up, it is not known either: nobody may be told to repeat it.
+                    Ok(None) | Err(_) => return Err(StoreError::OutcomeUnknown(why).into()),
                 }
             }
             Err(StoreError::NoItem(item)) => return Err(EngineError::NoItem(item)),

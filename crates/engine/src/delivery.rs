@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use model::{Bag, Guid, ItemContent, ItemId, PropertyKey, RootId, Seq, Time, Value, limits, sets, tags};
-use store::{Commit, Guard, ItemRow, NameTarget, RootKind, StoreError, Write};
+use store::{Commit, Guard, ItemRow, NameTarget, StoreError, Write};
 
 use crate::access::CREATOR;
 use crate::act::new_item;
@@ -46,6 +46,11 @@ pub(crate) struct Waiting(Mutex<BTreeSet<RootId>>);
 impl Waiting {
     fn note(&self, root: RootId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(root);
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn take(&self) -> BTreeSet<RootId> {
@@ -145,34 +150,21 @@ fn number(bag: &Bag, key: &PropertyKey) -> i64 {
 }
 
 impl Engine {
-    /// Delivers what lies in outboxes because a delivery failed since the last call. `all` looks into every outbox, for
-    /// what was left when the server ended; it costs the number of mailboxes. Returns how many messages are through.
+    /// Delivers what lies in outboxes because a delivery of this node has failed since the last call. Returns how many
+    /// messages are through. For what nodes that ended have left see [`Self::recover_some`].
     ///
     /// # Errors
     /// When the store fails; what has failed is tried again at the next call.
-    pub async fn deliver(&self, all: bool) -> Result<u64, EngineError> {
+    pub async fn deliver(&self) -> Result<u64, EngineError> {
         let mut delivered = 0;
         for root in self.waiting().take() {
             delivered += self.deliver_noted(root).await?;
         }
-        if !all {
-            return Ok(delivered);
-        }
-        let mut after = None;
-        loop {
-            let page = self.store().roots(after, limits::PAGE_ROWS_MAX).await?;
-            for row in page.rows.iter().filter(|row| row.kind == RootKind::Mailbox) {
-                delivered += self.deliver_noted(row.root).await?;
-            }
-            after = page.rows.last().map(|row| row.root);
-            if !page.more {
-                return Ok(delivered);
-            }
-        }
+        Ok(delivered)
     }
 
     /// As [`Self::deliver_from`]; a mailbox whose outbox could not be read is looked at again.
-    async fn deliver_noted(&self, root: RootId) -> Result<u64, EngineError> {
+    pub(crate) async fn deliver_noted(&self, root: RootId) -> Result<u64, EngineError> {
         let delivered = self.deliver_from(root).await;
         if delivered.is_err() {
             self.waiting().note(root);

@@ -20,6 +20,8 @@ const SCOPE_ADDRESSES: u64 = 1;
 const SCOPE_MAILBOX_GUIDS: u64 = 2;
 const SCOPE_SITE_PATHS: u64 = 3;
 const SCOPE_SETTINGS: u64 = 4;
+/// See [`crate::lease`].
+pub(crate) const SCOPE_LEASES: u64 = 5;
 
 const PASSWORD_HASH: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x20);
 const MAILBOX_GUID: PropertyKey = PropertyKey::Lid(sets::HIGHWATER, 0x21);

@@ -106,9 +106,7 @@ impl Engine {
         lines.say("list title", list.title());
         lines.say("site stands at position", view.position().to_string());
         lines.say("changes purged up to", list.row.purged_seq.to_string());
-        let retention_seconds = self.settings().retention_seconds;
-        let (from, _) =
-            list_sync::position_of(&mut *view.snapshot, &list, token, self.now(), retention_seconds).await?;
+        let from = list_sync::position_of(&mut *view.snapshot, &list, token, self).await?;
         lines.say("read from position", from.to_string());
         Ok(())
     }

@@ -14,6 +14,7 @@ mod folder_tree;
 mod folders;
 mod hierarchy;
 mod item;
+mod lease;
 mod list_index;
 mod list_sync;
 mod mailbox;
@@ -36,10 +37,11 @@ mod sync;
 mod token;
 mod view;
 mod window;
+mod written;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use model::{Clock, Random, limits};
@@ -54,6 +56,7 @@ pub use error::{EngineError, StateFault};
 pub use folders::{DELETED_FROM, DISTINGUISHED, Distinguished, DistinguishedFolder};
 pub use hierarchy::{FolderChange, FolderSyncPage};
 pub use item::{ItemDraft, ItemView};
+pub use lease::{Abandoned, BEAT_SECONDS, LEASE_SECONDS, Work};
 pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};
 pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
 pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
@@ -61,6 +64,7 @@ pub use meeting::appointment_of;
 pub use outline::{AttachmentOutline, Extent, Held, Outline};
 pub use query::{Found, Query};
 pub use recycle_bin::Recycled;
+pub use retention::Walk;
 pub use row::{NEW_ROWS_MAX, RowDraft};
 pub use row_attachment::{AttachmentExpected, RowAttachment};
 pub use row_key::{
@@ -74,9 +78,9 @@ pub use site_rights::{
     Assignments, DEFAULT_ASSIGNMENTS, EVERYONE, GROUPS, ListAccess, ROLES, Role, SiteGroup, SiteMask, role,
 };
 pub use site_roles::{RoleScope, RoleState};
-pub use store::{ItemRow, Unready};
+pub use store::{ItemRow, StoreError, Unready};
 pub use sync::{ItemSyncChange, SyncItems, SyncPage, SyncScope};
-pub use token::{ListToken, TokenExplanation};
+pub use token::{Issuer, ListToken, TokenExplanation};
 pub use view::View;
 pub use window::Window;
 
@@ -89,6 +93,11 @@ pub struct Settings {
     pub recycle_bin_seconds: i64,
     /// Changed rows in one answer to a list token.
     pub list_changes_max: u32,
+    /// Whether no other node works on the same store. Then work beside requests needs no lease.
+    pub alone: bool,
+    /// Seconds by which the clocks of the nodes on one store may differ. Times that clients name count as so much earlier,
+    /// which costs them rows that they know.
+    pub clock_skew_seconds: i64,
 }
 
 impl Default for Settings {
@@ -97,6 +106,8 @@ impl Default for Settings {
             retention_seconds: limits::RETENTION_SECONDS_DEFAULT,
             recycle_bin_seconds: limits::RECYCLE_BIN_SECONDS_DEFAULT,
             list_changes_max: limits::LIST_CHANGES_MAX,
+            alone: true,
+            clock_skew_seconds: 0,
         }
     }
 }
@@ -105,6 +116,9 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// That of `inner`, or a view of it: see [`Self::for_request`].
+    store: Arc<dyn Store>,
+    writes: Option<Arc<AtomicU64>>,
     #[cfg(feature = "deliberate-faults")]
     judge: sync::Judge,
 }
@@ -117,6 +131,7 @@ struct Inner {
     sealer: token::Sealer,
     opened: opened::Opened,
     waiting: delivery::Waiting,
+    leases: lease::Leases,
     /// The latest time that was given out, in ticks.
     latest: AtomicI64,
 }
@@ -135,9 +150,11 @@ impl Engine {
         let secret = directory::prepare(&*store, &*clock, &*random).await?;
         let sealer = token::Sealer::new(&secret);
         let (opened, latest) = (opened::Opened::default(), AtomicI64::new(i64::MIN));
-        let waiting = delivery::Waiting::default();
+        let (waiting, leases) = (delivery::Waiting::default(), lease::Leases::new(&*random));
         Ok(Self {
-            inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, waiting, latest }),
+            store: Arc::clone(&store),
+            writes: None,
+            inner: Arc::new(Inner { store, clock, random, settings, sealer, opened, waiting, leases, latest }),
             #[cfg(feature = "deliberate-faults")]
             judge: sync::Judge::Marks,
         })
@@ -181,7 +198,7 @@ impl Engine {
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
-        &*self.inner.store
+        &*self.store
     }
 
     pub(crate) fn sealer(&self) -> &token::Sealer {
@@ -194,6 +211,10 @@ impl Engine {
 
     pub(crate) fn waiting(&self) -> &delivery::Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn leases(&self) -> &lease::Leases {
+        &self.inner.leases
     }
 
     pub(crate) fn now(&self) -> model::Time {

@@ -12,7 +12,10 @@ use store::{ChangeRow, CollectionRow, Epoch, ItemRow, RootRow, Snapshot, Tombsto
 use crate::recycle_bin::restored_at;
 use crate::site::list_keys;
 use crate::site_rights::ListAccess;
-use crate::{EngineError, ListCollection, Site, StateFault, token::ListToken};
+use crate::{
+    Engine, EngineError, ListCollection, Site, StateFault, View,
+    token::{Issuer, ListToken},
+};
 
 /// Entries that one answer looks at. An answer that reaches it ends early.
 const SCAN_ROWS_MAX: usize = 8 * limits::PAGE_ROWS_MAX;
@@ -84,10 +87,7 @@ impl Site {
     pub async fn sync_list(&self, ask: ListSync<'_>) -> Result<ListSyncPage, EngineError> {
         let mut view = self.begin().await?;
         let list = view.list(ask.list).await?;
-        let now = self.engine().now();
-        let retention_seconds = self.engine().settings().retention_seconds;
-        // A clock that was put back must not make tokens that look older than the start that issues them.
-        let (since, started) = position_of(&mut *view.snapshot, &list, ask.token, now, retention_seconds).await?;
+        let since = position_of(&mut *view.snapshot, &list, ask.token, self.engine()).await?;
         if restored_at(&list).is_some_and(|restored| since <= restored) {
             return Err(EngineError::InvalidState(StateFault::Restored));
         }
@@ -98,32 +98,31 @@ impl Site {
         Ok(ListSyncPage {
             rows,
             changes,
-            token: ListToken {
-                list: list.guid(),
-                at: now.max(started),
-                position: Some(end.unwrap_or(view.position())),
-            },
+            token: self.issuer(&view).token(list.guid(), end.unwrap_or(view.position())),
             more: end.is_some(),
             schema_changed: list.row.seq > since,
         })
     }
 
-    /// The token of a position of this list, stamped with the time now. A tokenless listing takes the position of its
-    /// first page.
-    pub fn list_token(&self, list: Guid, position: Seq) -> ListToken {
-        ListToken { list, at: self.engine().latest(), position: Some(position) }
+    /// Issues tokens of the moment of a view. A tokenless listing takes the position of its first page.
+    pub fn issuer(&self, view: &View) -> Issuer {
+        Issuer { epoch: view.snapshot.root().epoch, at: self.engine().latest() }
+    }
+
+    /// The token of a position of a list, as [`Self::issuer`] issues it.
+    pub fn list_token(&self, view: &View, list: Guid, position: Seq) -> ListToken {
+        self.issuer(view).token(list, position)
     }
 }
 
-/// The position a token stands for, where it is one of this list that can be served, and when the start began that was
-/// the latest to write.
+/// The position a token stands for, where it is one of this list that can be served.
 pub(crate) async fn position_of(
     snapshot: &mut dyn Snapshot,
     list: &ListCollection,
     token: &ListToken,
-    now: Time,
-    retention_seconds: i64,
-) -> Result<(Seq, Time), EngineError> {
+    engine: &Engine,
+) -> Result<Seq, EngineError> {
+    let (now, retention_seconds) = (engine.now(), engine.settings().retention_seconds);
     if token.list != list.guid() {
         return Err(EngineError::InvalidState(StateFault::Mismatch));
     }
@@ -132,11 +131,18 @@ pub(crate) async fn position_of(
         None if token.at < now.plus_seconds(-retention_seconds) => {
             return Err(EngineError::InvalidState(StateFault::Expired));
         }
-        None => snapshot.position_at(token.at).await?,
+        None => snapshot.position_at(engine.certain(token.at)).await?,
     };
     let epochs = snapshot.epochs().await?;
-    check(token, position, &list.row, snapshot.root(), &epochs, now).map_err(EngineError::InvalidState)?;
-    Ok((position, epochs.last().map_or(now, |epoch| epoch.at)))
+    check(token, position, &list.row, snapshot.root(), &epochs, engine).map_err(EngineError::InvalidState)?;
+    Ok(position)
+}
+
+impl Engine {
+    /// A time before which nobody's clock has shown this one.
+    pub fn certain(&self, time: Time) -> Time {
+        time.plus_seconds(-self.settings().clock_skew_seconds)
+    }
 }
 
 fn check(
@@ -145,21 +151,37 @@ fn check(
     list: &CollectionRow,
     root: &RootRow,
     epochs: &[Epoch],
-    now: Time,
+    engine: &Engine,
 ) -> Result<(), StateFault> {
-    if position > root.last_seq || token.at > now.plus_seconds(CLOCK_SKEW_SECONDS_MAX) {
+    if position > root.last_seq || token.at > engine.now().plus_seconds(CLOCK_SKEW_SECONDS_MAX) {
         return Err(StateFault::LostTimeline);
     }
+    if token.position.is_some() {
+        match epochs.iter().rposition(|epoch| token.is_of(epoch.epoch)) {
+            // An epoch ends where the next one begins: what was issued in it behind that place is of a lost timeline.
+            Some(at) if epochs.get(at + 1).is_some_and(|next| position > next.first_seq) => {
+                return Err(StateFault::LostTimeline);
+            }
+            Some(_) => {}
+            None => check_by_time(token, position, epochs, engine)?,
+        }
+    }
+    if position < list.purged_seq { Err(StateFault::Expired) } else { Ok(()) }
+}
+
+/// Checks a token that says of no known epoch that it was issued in it: those of an epoch that is lost or forgotten, those
+/// that a client has made, and those of versions that did not say so. Only their time tells.
+fn check_by_time(token: &ListToken, position: Seq, epochs: &[Epoch], engine: &Engine) -> Result<(), StateFault> {
     // What was issued behind the first position of a start cannot be older than the start. A token from behind the copy
-    // from which a store was put back is.
-    let older = |epoch: &Epoch| position > epoch.first_seq && token.at < epoch.at;
-    if token.position.is_some() && epochs.iter().any(older) {
+    // from which a store was put back is, unless a clock was ahead.
+    let begun = |epoch: &Epoch| epoch.at.plus_seconds(engine.settings().clock_skew_seconds);
+    let older = |epoch: &Epoch| position > epoch.first_seq && token.at < begun(epoch);
+    if epochs.iter().any(older) {
         return Err(StateFault::LostTimeline);
     }
     // Of what was issued before the first start that is kept nobody knows any more from which one it is.
     let before = |first: &Epoch| position <= first.first_seq && token.at < first.at;
-    let unknown = token.position.is_some() && epochs.first().is_some_and(before);
-    if unknown || position < list.purged_seq { Err(StateFault::Expired) } else { Ok(()) }
+    if epochs.first().is_some_and(before) { Err(StateFault::Expired) } else { Ok(()) }
 }
 
 /// One answer on its way.

@@ -175,7 +175,7 @@ impl Engine {
         let owner = owner.ok_or(EngineError::NoMailbox { guid })?;
         let mailbox = Mailbox { engine: self.clone(), caller: caller.clone(), owner };
         if !mailbox.is_visited() && !self.opened().has_root(mailbox.root()) {
-            mailbox.make_if_new().await?;
+            Mailbox { engine: self.uncounted(), ..mailbox.clone() }.make_if_new().await?;
             self.opened().note_root(mailbox.root());
         }
         Ok(mailbox)

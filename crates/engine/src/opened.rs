@@ -1,7 +1,8 @@
 //! What was seen to have been made already: roots that were set up, users of sites, and the indexes of lists.
 //!
-//! Ids of roots are not given again and names of users stay, so what was there once need not be looked for again. A root
-//! that is removed meanwhile is missed where it is read. Indexes change: who relies on what is noted of them guards it.
+//! Other nodes write to the same store, so nothing here may be relied on that they can change. Ids of roots are not given
+//! again and names of users stay, so what was there once need not be looked for again. A root that is removed meanwhile is
+//! missed where it is read. Indexes change: who relies on what is noted of them guards it.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -451,7 +451,7 @@ impl Engine {
                 }
             }
             commit.writes.push(Write::DropName { scope: SCOPE_ENTRIES, name: entry_name(id) });
-            if entry.item.is_none() && view.collection(entry.list).await.is_ok() {
+            if entry.item.is_none() && view.snapshot.collection(entry.list).await?.is_some() {
                 commit.writes.push(Write::DropCollection { collection: entry.list });
             }
             drop(view);

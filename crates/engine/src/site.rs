@@ -255,7 +255,7 @@ impl Engine {
         let access = SiteAccess::ALL;
         let mut site = Site { engine: self.clone(), caller: caller.clone(), entry, access, user_id: 0 };
         if !self.opened().has_root(site.root()) {
-            site.make_if_new().await?;
+            Site { engine: self.uncounted(), ..site.clone() }.make_if_new().await?;
             self.opened().note_root(site.root());
         }
         let known = self.opened().user(site.root(), caller.account);
@@ -274,7 +274,7 @@ impl Engine {
         site.user_id = match known {
             Some(id) => id,
             None => {
-                let id = site.ensure_user(caller, owns).await?;
+                let id = Site { engine: self.uncounted(), ..site.clone() }.ensure_user(caller, owns).await?;
                 self.opened().note_user(site.root(), caller.account, id);
                 id
             }

@@ -1,5 +1,6 @@
 //! Writing response messages. Each operation answers with one message an asked item, in the order asked.
 
+use engine::Engine;
 use xml::{Writer, soap};
 
 use crate::stream::Outlet;
@@ -17,11 +18,15 @@ pub(crate) struct Answer {
     outlet: Outlet,
     /// Whether a piece was sent.
     streams: bool,
+    engine: Engine,
+    /// What the request had written when the last message was.
+    writes: u64,
 }
 
 impl Answer {
-    /// Opens the answer to the operation of that name. What it does not keep goes to `outlet`.
-    pub(crate) fn begin(operation: &str, outlet: Outlet) -> Self {
+    /// Opens the answer to the operation of that name. What it does not keep goes to `outlet`; `engine` is that of the
+    /// request.
+    pub(crate) fn begin(operation: &str, outlet: Outlet, engine: Engine) -> Self {
         let mut out = Writer::with_capacity(8_192);
         out.declaration();
         soap::begin_envelope(&mut out, soap::SoapVersion::V11, &crate::STYLE, header::write_server_version);
@@ -29,7 +34,7 @@ impl Answer {
         out.namespace("m", MESSAGES);
         out.namespace("t", TYPES);
         out.start("m:ResponseMessages");
-        Self { out, message: format!("m:{operation}ResponseMessage"), outlet, streams: false }
+        Self { out, message: format!("m:{operation}ResponseMessage"), outlet, streams: false, engine, writes: 0 }
     }
 
     /// A success; `content` writes what the operation adds.
@@ -41,6 +46,9 @@ impl Answer {
 
     /// An error; `content` writes what the operation adds even then.
     pub(crate) fn error_with(&mut self, failure: &Failure, content: impl FnOnce(&mut Writer)) {
+        // Something was written for this message: whoever repeats it may do it twice.
+        let unknown = (failure.invites() && self.engine.writes() > self.writes).then(Failure::unknown);
+        let failure = unknown.as_ref().unwrap_or(failure);
         self.out.start_named(&self.message);
         self.out.attribute("ResponseClass", "Error");
         self.out.element("m:MessageText", &failure.text);
@@ -62,7 +70,7 @@ impl Answer {
             self.out.end();
         }
         content(&mut self.out);
-        self.out.end();
+        self.close();
     }
 
     /// An error.
@@ -85,6 +93,7 @@ impl Answer {
     /// Closes an open success.
     pub(crate) fn close(&mut self) {
         self.out.end();
+        self.writes = self.engine.writes();
     }
 
     /// Sends what was written where it has become much, and goes on when it was taken. The operation ends here where

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engine::EngineError;
+use engine::{EngineError, StoreError};
 
 use crate::{fields, folder};
 
@@ -127,6 +127,7 @@ codes! {
     ErrorSyncFolderNotFound = "The folder to be synchronized could not be found.",
     ErrorToFolderNotFound = "The destination folder could not be found.",
     ErrorUnsupportedMimeConversion = "Mime conversion is not supported for this item type.",
+    ErrorServerBusy = "The server cannot service this request right now. Try again later.",
     ErrorTimeZone = "The time zone is not known.",
     ErrorUnsupportedPathForQuery = "The property can not be used with this type of restriction.",
     ErrorUnsupportedPathForSortGroup = "The property can not be used for sorting or grouping results.",
@@ -162,6 +163,19 @@ impl Failure {
     pub(crate) fn field(code: ResponseCode, uri: &str) -> Self {
         let named = fields::find(uri).is_some() || folder::is_field(uri);
         Self { fields: named.then(|| uri.to_owned()).into_iter().collect(), ..Self::new(code) }
+    }
+
+    /// It is not known whether it was done, or how much of it.
+    pub(crate) fn unknown() -> Self {
+        Self::text(
+            ResponseCode::ErrorInternalServerError,
+            "It is not known whether the operation was done. Look before you repeat it.",
+        )
+    }
+
+    /// Whether it tells the client to repeat the same.
+    pub(crate) const fn invites(&self) -> bool {
+        matches!(self.code, ResponseCode::ErrorServerBusy | ResponseCode::ErrorInternalServerTransientError)
     }
 
     /// The same failure; where it says that a folder is not there, the code of a synchronised folder.
@@ -214,8 +228,32 @@ impl From<EngineError> for Failure {
             EngineError::Contended => Self::new(Code::ErrorInternalServerTransientError),
             EngineError::Store(error) => {
                 tracing::error!(%error, "the store failed");
-                Self::new(Code::ErrorInternalServerTransientError)
+                error.into()
             }
+        }
+    }
+}
+
+/// How long a client should wait when the store is out of reach. Clients read it as a number of milliseconds [ews.md 1].
+const BACK_OFF_MILLISECONDS: u32 = 5_000;
+
+impl From<StoreError> for Failure {
+    /// What a client may repeat as it is, it is told to; what may have been done already, it is not: those codes are not
+    /// among the ones that clients repeat of their own accord.
+    fn from(error: StoreError) -> Self {
+        use ResponseCode as Code;
+        match error {
+            StoreError::TryAgain(_) => Self {
+                values: vec![("BackOffMilliseconds", BACK_OFF_MILLISECONDS.to_string())],
+                ..Self::new(Code::ErrorServerBusy)
+            },
+            StoreError::Conflict { .. } => Self::new(Code::ErrorInternalServerTransientError),
+            StoreError::OutcomeUnknown(_) => Self::unknown(),
+            StoreError::NoRoot(_) => Self::new(Code::ErrorNonExistentMailbox),
+            StoreError::NoCollection(_) => Self::new(Code::ErrorFolderNotFound),
+            StoreError::NoItem(_) => Self::new(Code::ErrorItemNotFound),
+            StoreError::TooLarge(what) => EngineError::TooLarge(what).into(),
+            StoreError::Corrupt(_) => Self::new(Code::ErrorCorruptData),
         }
     }
 }

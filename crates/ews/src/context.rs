@@ -26,7 +26,7 @@ pub(crate) async fn acting_as(engine: &Engine, caller: &Caller, header: &Header)
     match engine.directory().impersonate(caller, address).await {
         Ok(other) => Ok(Some(other)),
         Err(EngineError::AccessDenied) => Err(Fault::code(ResponseCode::ErrorImpersonateUserDenied)),
-        Err(error) => Err(Fault::code(Failure::from(error).code)),
+        Err(error) => Err(Failure::from(error).into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use xml::{Node, Writer, soap};
 
-use crate::{ERRORS, ResponseCode, TYPES, header};
+use crate::{ERRORS, Failure, ResponseCode, TYPES, header};
 
 /// A request that is answered by a fault (HTTP 500). What concerns one item of several is a
 /// [`Failure`](crate::Failure) instead.
@@ -15,8 +15,22 @@ pub(crate) struct Fault {
     reason: String,
     /// The text of `Message`.
     message: String,
-    /// Name and text of the `Value` elements or, for a schema violation, of the elements in `MessageXml`.
+    /// Name and text of the `Value` elements in `MessageXml`.
+    values: Vec<(&'static str, String)>,
+    /// For a schema violation, what `MessageXml` says of it.
     place: Option<Place>,
+}
+
+impl From<Failure> for Fault {
+    /// A failure that concerns the request as a whole.
+    fn from(failure: Failure) -> Self {
+        let soap = if failure.code == ResponseCode::ErrorServerBusy {
+            soap::FaultCode::Receiver
+        } else {
+            soap::FaultCode::Sender
+        };
+        Self { soap, values: failure.values, ..Self::text(failure.code, failure.text) }
+    }
 }
 
 /// Where and how the schema was violated.
@@ -36,7 +50,14 @@ impl Fault {
     /// A fault with a text of its own.
     pub(crate) fn text(code: ResponseCode, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { code: Some(code), soap: soap::FaultCode::Sender, reason: text.clone(), message: text, place: None }
+        Self {
+            code: Some(code),
+            soap: soap::FaultCode::Sender,
+            reason: text.clone(),
+            message: text,
+            values: Vec::new(),
+            place: None,
+        }
     }
 
     /// A schema violation: `element` at or inside `node` is wrong in the way that `problem` says.
@@ -81,6 +102,11 @@ impl Fault {
         fault
     }
 
+    /// Whether it tells the client to repeat the same.
+    pub(crate) const fn invites(&self) -> bool {
+        matches!(self.code, Some(ResponseCode::ErrorServerBusy | ResponseCode::ErrorInternalServerTransientError))
+    }
+
     /// The whole answer.
     pub(crate) fn to_xml(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(1_024);
@@ -104,6 +130,16 @@ impl Fault {
                 out.display("t:LineNumber", place.line);
                 out.display("t:LinePosition", place.column);
                 out.element("t:Violation", &place.violation);
+                out.end();
+            } else if !self.values.is_empty() {
+                out.start("t:MessageXml");
+                out.namespace("t", TYPES);
+                for (name, value) in &self.values {
+                    out.start("t:Value");
+                    out.attribute("Name", name);
+                    out.text(value);
+                    out.end();
+                }
                 out.end();
             }
         });

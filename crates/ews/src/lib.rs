@@ -118,7 +118,8 @@ impl Ews {
         let outlet = Outlet::new(if packs { answer::WHOLE_BYTES_MAX } else { answer::PIECE_BYTES });
         let (mut parts, body) = request.into_parts();
         let asked = (body, parts.extensions.remove::<Spools>().unwrap_or_default());
-        let performance = Box::pin(perform(self.clone(), caller.clone(), asked, outlet.clone()));
+        let ews = Self { engine: self.engine.for_request(), settings: self.settings };
+        let performance = Box::pin(perform(ews, caller.clone(), asked, outlet.clone()));
         match stream::begin(performance, outlet).await {
             Begun::Whole(Ok(bytes)) => respond(http::StatusCode::OK, XML, whole(bytes)),
             Begun::Whole(Err(fault)) => respond(http::StatusCode::INTERNAL_SERVER_ERROR, XML, whole(fault.to_xml())),
@@ -142,7 +143,9 @@ async fn perform(ews: Ews, caller: Caller, asked: (Bytes, Spools), outlet: Outle
     drop(body);
     let acting = context::acting_as(&ews.engine, &caller, &header).await?;
     let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header, spools);
-    task?.run(&context, outlet).await
+    let answered = task?.run(&context, outlet).await;
+    let wrote = ews.engine.writes() > 0;
+    answered.map_err(|fault| if wrote && fault.invites() { Failure::unknown().into() } else { fault })
 }
 
 /// What a body asks for.

@@ -84,7 +84,7 @@ pub(crate) type Performance<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Fa
 impl<O: Operation + 'static> Task for O {
     fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a> {
         Box::pin(async move {
-            let mut answer = Answer::begin(O::NAME, outlet);
+            let mut answer = Answer::begin(O::NAME, outlet, context.engine().clone());
             Operation::run(*self, context, &mut answer).await?;
             Ok(answer.finish())
         })

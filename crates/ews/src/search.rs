@@ -74,16 +74,20 @@ pub(crate) async fn verify(view: &mut View, owner: &engine::Caller, bag: &Bag) -
 }
 
 /// What a search folder searches now. One that was told nothing, or nothing that is understood, searches nothing.
-async fn of_folder(view: &mut View, folder: &Folder) -> Search {
+async fn of_folder(view: &mut View, folder: &Folder) -> Result<Search, Failure> {
     let Some(kept) = kept(&folder.bag) else {
-        return Search { bases: Vec::new(), deep: false, predicate: model::Predicate::True };
+        return Ok(Search { bases: Vec::new(), deep: false, predicate: model::Predicate::True });
     };
     let mut bases = Vec::new();
     for base in kept.bases {
-        // One that has gone is passed over.
-        bases.extend(folder::resolve(view, &base.target).await);
+        match folder::resolve(view, &base.target).await {
+            Ok(base) => bases.push(base),
+            // One that has gone is passed over.
+            Err(failure) if !failure.invites() => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    Search { bases, deep: kept.deep, predicate: kept.predicate }
+    Ok(Search { bases, deep: kept.deep, predicate: kept.predicate })
 }
 
 /// Finds items in a search folder.
@@ -91,7 +95,7 @@ async fn of_folder(view: &mut View, folder: &Folder) -> Search {
 /// # Errors
 /// When the store fails.
 pub(crate) async fn find(view: &mut View, folder: &Folder, query: &Query) -> Result<engine::Found, Failure> {
-    let search = of_folder(view, folder).await;
+    let search = of_folder(view, folder).await?;
     Ok(view.search(&search, query).await?)
 }
 
@@ -107,7 +111,7 @@ pub(crate) async fn count(
 ) -> Result<(), Failure> {
     for item in items.filter(|item| item.folder.is_search()) {
         if shape.wants_counts(&item.folder, header) {
-            let search = of_folder(view, &item.folder).await;
+            let search = of_folder(view, &item.folder).await?;
             (item.folder.row.items, item.folder.row.unread) = view.search_counts(&search).await?;
         }
     }

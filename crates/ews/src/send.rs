@@ -369,7 +369,7 @@ mod tests {
                 assert_eq!(code == "NoError", skip > 0 || fault == CommitFault::Unacknowledged, "{skip} {fault:?}");
                 store.heal();
                 assert_eq!(ann.count("sentitems"), accepted);
-                block_on(ann.ews.engine.deliver(false)).unwrap();
+                block_on(ann.ews.engine.deliver()).unwrap();
                 assert_eq!((bob.count("inbox"), cid.count("inbox"), ann.count("outbox")), (accepted, accepted, 0));
             }
         }
@@ -379,7 +379,7 @@ mod tests {
             let code = create(&ann, SEND, &message("read", &to)).codes().remove(0);
             accepted += u64::from(code == "NoError");
             store.heal();
-            block_on(ann.ews.engine.deliver(false)).unwrap();
+            block_on(ann.ews.engine.deliver()).unwrap();
             assert_eq!(
                 (bob.count("inbox"), cid.count("inbox"), ann.count("outbox")),
                 (accepted, accepted, 0),
@@ -406,10 +406,10 @@ mod tests {
         let clock = Arc::new(FixedClock::new("2024-05-06T09:00:00Z".parse().unwrap()));
         let random = Arc::new(SeededRandom::new(8));
         let next = block_on(Engine::open(store, clock, random, Settings::default())).unwrap();
-        assert_eq!(block_on(next.deliver(false)).unwrap(), 0);
-        assert_eq!(block_on(next.deliver(true)).unwrap(), 1);
+        assert_eq!(block_on(next.deliver()).unwrap(), 0);
+        assert_eq!(block_on(next.recover()).unwrap(), 1);
         assert_eq!((bob.count("inbox"), cid.count("inbox"), ann.count("outbox")), (1, 1, 0));
-        assert_eq!(block_on(next.deliver(true)).unwrap(), 0);
+        assert_eq!(block_on(next.recover()).unwrap(), 0);
     }
 
     /// Who may write into the folders of another may send what lies there, in the own name; who may only read, may not.
@@ -467,7 +467,7 @@ mod tests {
             (model::tags::MESSAGE_FLAGS, model::Value::I32(4)),
         ];
         ann.item("outbox", &forged);
-        assert_eq!(block_on(ann.ews.engine.deliver(true)).unwrap(), 0);
+        assert_eq!(block_on(ann.ews.engine.recover()).unwrap(), 0);
         assert_eq!((bob.count("inbox"), ann.count("outbox")), (0, 1));
     }
 }

@@ -172,6 +172,12 @@ settings! {
     drain_lead_seconds: u64 = 1, "seconds", Some(0..=600);
     /// How long requests under way may take to finish when the server is told to stop, after drain_lead_seconds.
     drain_seconds: u64 = 30, "seconds", Some(0..=3_600);
+    /// Whether this server does what has to be done beside requests: removing what is past the retention, delivering mail
+    /// that had to wait, building indexes. Of the servers of one store at least one has to.
+    background_work: bool = true, "true or false", None;
+    /// How far the clocks of servers on one PostgreSQL store may differ. Times that clients of lists name count as so much
+    /// earlier there, which costs them rows that they know. Without a meaning for other stores.
+    clock_skew_seconds: u64 = 300, "seconds", Some(0..=3_600);
     /// Whether X-Forwarded-Proto and X-Forwarded-Host are believed. Turn it on only behind a proxy that sets both.
     trust_forwarded: bool = false, "true or false", None;
 }
@@ -229,7 +235,15 @@ impl Config {
             retention_seconds: i64::try_from(self.retention_days * 86_400).unwrap_or(i64::MAX),
             recycle_bin_seconds: i64::try_from(self.recycle_bin_days * 86_400).unwrap_or(i64::MAX),
             list_changes_max: u32::try_from(self.list_changes_max).unwrap_or(u32::MAX),
+            alone: true,
+            clock_skew_seconds: 0,
         }
+    }
+
+    /// As [`Self::engine`], for one of several servers on one store.
+    pub fn engine_of_many(&self) -> engine::Settings {
+        let clock_skew_seconds = i64::try_from(self.clock_skew_seconds).unwrap_or(i64::MAX);
+        engine::Settings { alone: false, clock_skew_seconds, ..self.engine() }
     }
 }
 

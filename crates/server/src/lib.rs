@@ -6,6 +6,7 @@
 mod adapters;
 mod answer;
 mod auth;
+mod background;
 mod body;
 pub mod cli;
 pub mod config;

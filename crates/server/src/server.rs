@@ -21,10 +21,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Handle, Runtime},
     sync::{Semaphore, mpsc, watch},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{
+    background,
     config::{Config, ConfigError},
     health::Phase,
     password::PasswordError,
@@ -37,8 +38,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS_MAX: u32 = 64;
 /// Extra threads beside those that requests may block: logins, health checks, trimming.
 const SPARE_THREADS: u64 = 64;
-/// Pause between two looks at whether an index of a large list was switched on.
-const INDEX_PAUSE: Duration = Duration::from_millis(500);
 /// How long blocked threads may take to end after the connections have.
 const THREADS_END: Duration = Duration::from_secs(5);
 
@@ -76,6 +75,7 @@ pub struct Running {
     ended: mpsc::Receiver<()>,
     lead: Duration,
     drain: Duration,
+    engine: Engine,
 }
 
 impl Server {
@@ -109,11 +109,9 @@ impl Server {
         let service = Arc::new(Service::new(&config, engine, spools.to_owned(), phases.clone())?);
         let (alive, ended) = mpsc::channel(1);
         runtime.spawn(accept(listener, service, config.clone(), phases, alive));
-        runtime.spawn(deliver(engine.clone()));
-        runtime.spawn(trim(engine.clone(), Duration::from_secs(config.trim_interval_seconds)));
-        runtime.spawn(build_indexes(engine.clone()));
+        background::start(&runtime, engine, &config);
         let (lead, drain) = (Duration::from_secs(config.drain_lead_seconds), Duration::from_secs(config.drain_seconds));
-        Ok(Running { address, runtime: Some(runtime), phase, ended, lead, drain })
+        Ok(Running { address, runtime: Some(runtime), phase, ended, lead, drain, engine: engine.clone() })
     }
 }
 
@@ -152,8 +150,22 @@ impl Running {
         runtime.block_on(async { sleep(self.lead).await });
         self.phase.send_replace(Phase::Ending);
         let drained = runtime.block_on(async { timeout(self.drain, self.ended.recv()).await.is_ok() });
+        if drained {
+            let engine = self.engine.clone();
+            let leave = async { timeout(THREADS_END, tokio::task::spawn_blocking(|| block_on_leaving(engine))).await };
+            if runtime.block_on(leave).is_err() {
+                tracing::warn!("the other servers were not told that this one leaves: they find out");
+            }
+        }
         runtime.shutdown_timeout(THREADS_END);
         drained
+    }
+}
+
+/// Gives up the leases, on a thread that may block.
+fn block_on_leaving(engine: Engine) {
+    if let Err(error) = Handle::current().block_on(engine.leave()) {
+        tracing::warn!("the other servers were not told that this one leaves: {error}");
     }
 }
 
@@ -304,74 +316,6 @@ impl Connection {
                     connection.as_mut().graceful_shutdown();
                 }
             }
-        }
-    }
-}
-
-/// Builds indexes of lists: first what an earlier end of the program left undone, then what requests began.
-async fn build_indexes(engine: Engine) {
-    let left = engine.clone();
-    let done = tokio::task::spawn_blocking(move || Handle::current().block_on(left.build_all_indexes())).await;
-    match done {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::error!("cannot build the indexes that were left: {error}"),
-        Err(error) => tracing::error!("cannot build the indexes that were left: {error}"),
-    }
-    let mut ticks = interval(INDEX_PAUSE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let engine = engine.clone();
-        if !engine.has_index_work() {
-            continue;
-        }
-        let done = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.go_on_with_indexes())).await;
-        match done {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("cannot build an index: {error}"),
-            Err(error) => tracing::error!("cannot build an index: {error}"),
-        }
-    }
-}
-
-/// How long after a failed delivery it is tried again.
-const DELIVERY_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Delivers what was left in outboxes when the server ended, and then what could not be delivered at once.
-async fn deliver(engine: Engine) {
-    let mut ticks = interval(DELIVERY_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut all = true;
-    loop {
-        ticks.tick().await;
-        let engine = engine.clone();
-        let delivered = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.deliver(all))).await;
-        match delivered {
-            Ok(Ok(count)) => {
-                all = false;
-                if count > 0 {
-                    tracing::info!("delivered {count} messages that had to wait");
-                }
-            }
-            Ok(Err(error)) => tracing::error!("cannot deliver what is in an outbox: {error}"),
-            Err(error) => tracing::error!("cannot deliver what is in an outbox: {error}"),
-        }
-    }
-}
-
-/// Removes what is past the retention, again and again.
-async fn trim(engine: Engine, every: Duration) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let engine = engine.clone();
-        let trimmed = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.trim())).await;
-        match trimmed {
-            Ok(Ok(0)) => {}
-            Ok(Ok(rows)) => tracing::info!("removed {rows} deletions that are past the retention"),
-            Ok(Err(error)) => tracing::error!("cannot remove old deletions: {error}"),
-            Err(error) => tracing::error!("cannot remove old deletions: {error}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::{EngineError, ItemView, ListChange, ListSync, ListToken, StateFault, Verdict, View};
-use model::{ItemId, Seq, limits};
+use model::{ItemId, limits};
 use store::{ItemRow, TombstoneKind};
 use xml::{Node, Writer};
 
@@ -257,9 +257,9 @@ async fn enumerate(
 ) -> Result<Answer, Failure> {
     let after = ask.options.position.as_deref().map(Bookmark::parse).transpose()?;
     // Every page returns the token of the first one, so that what changes meanwhile follows by token.
-    let first = context.site.list_token(list.guid(), view.position());
+    let first = context.site.list_token(view, list.guid(), view.position());
     let token = match after.as_ref().and_then(|bookmark| bookmark.since) {
-        Some((position, at)) => ListToken { at: at.min(first.at), position: Some(position), ..first },
+        Some((position, at)) => ListToken { at, position: Some(position), ..first },
         None => first,
     };
     let since = token.position.map(|position| (position, token.at));
@@ -298,7 +298,7 @@ async fn since_token(
             ..Answer::default()
         }),
         Err(EngineError::InvalidState(fault)) => Ok(Answer {
-            token: Some(context.site.list_token(list.guid(), view.position())),
+            token: Some(context.site.list_token(view, list.guid(), view.position())),
             anew: Some(match fault {
                 StateFault::Restored => "Restore",
                 StateFault::Corrupt | StateFault::Mismatch | StateFault::Expired | StateFault::LostTimeline => {
@@ -331,7 +331,7 @@ async fn drain(
         answer.changes.extend(next.changes);
         (answer.token, answer.more) = (next.token, next.more);
     }
-    let token = context.site.list_token(list.guid(), view.position());
+    let token = context.site.list_token(view, list.guid(), view.position());
     Ok(Answer { token: Some(token), anew: Some("InvalidToken"), ..Answer::default() })
 }
 
@@ -354,11 +354,16 @@ async fn write_change(writer: &mut Writer, view: &mut View, change: &ListChange)
     };
     writer.start("Id");
     writer.attribute("ChangeType", kind);
-    if let (TombstoneKind::Moved, Some((list, item))) = (change.kind, change.moved_to)
-        && let Ok(list) = view.list(list).await
-    {
-        writer.attribute("AfterListId", &list.guid().braced());
-        writer.attribute_display("AfterItemId", item.number());
+    if let (TombstoneKind::Moved, Some((list, item))) = (change.kind, change.moved_to) {
+        match view.list(list).await {
+            Ok(list) => {
+                writer.attribute("AfterListId", &list.guid().braced());
+                writer.attribute_display("AfterItemId", item.number());
+            }
+            // It has gone since, or is not for everybody.
+            Err(EngineError::NoCollection(_) | EngineError::AccessDenied) => {}
+            Err(other) => return Err(other.into()),
+        }
     }
     if let Some(unique_id) = change.unique_id {
         writer.attribute("UniqueId", &unique_id.braced());
@@ -369,9 +374,4 @@ async fn write_change(writer: &mut Writer, view: &mut View, change: &ListChange)
     writer.display_text(change.item.number());
     writer.end();
     Ok(())
-}
-
-/// The token of a list as it is at a position.
-pub(crate) fn current_token(context: &Context<'_>, list: &List, position: Seq) -> ListToken {
-    context.site.list_token(list.guid(), position)
 }

@@ -10,6 +10,10 @@ pub(crate) struct Code(pub(crate) u32);
 impl Code {
     pub(crate) const SUCCESS: Self = Self(0);
     pub(crate) const ACCESS_DENIED: Self = Self(0x8007_0005);
+    /// Nothing was done, and the same request may be sent again: ERROR_BUSY as an HRESULT.
+    pub(crate) const BUSY: Self = Self(0x8007_00aa);
+    /// It is not known what was done: E_FAIL.
+    pub(crate) const UNKNOWN_OUTCOME: Self = Self(0x8000_4005);
     pub(crate) const EMPTY_FILE: Self = Self(0x8007_000d);
     pub(crate) const FILE_EXISTS: Self = Self(0x8007_00b7);
     pub(crate) const SCHEMA_LOCKED: Self = Self(0x8007_0666);
@@ -95,6 +99,23 @@ impl Failure {
     }
 }
 
+const BUSY: &str = "The server is busy. Try again later.";
+
+/// Seconds after which a client may come again that was told that the server is busy.
+pub(crate) const RETRY_AFTER_SECONDS: u16 = 5;
+
+impl Failure {
+    /// Whether nothing was done and the same request may be sent again.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Engine(
+                EngineError::Contended | EngineError::Store(StoreError::TryAgain(_) | StoreError::Conflict { .. })
+            )
+        )
+    }
+}
+
 /// The code and text of each refusal of the domain.
 fn explain(error: &EngineError) -> (Option<Code>, &'static str) {
     match error {
@@ -117,16 +138,18 @@ fn explain(error: &EngineError) -> (Option<Code>, &'static str) {
         EngineError::InvalidState(_) => (None, "The change token cannot be served."),
         EngineError::TooLarge(_) => (Some(Code::BAD_VALUE), "The request or a value in it is too large."),
         EngineError::Invalid(_) => (Some(Code::BAD_VALUE), "A value in the request is not valid."),
-        EngineError::Contended => (None, "The server is busy. Try again later."),
+        EngineError::Contended => (Some(Code::BUSY), BUSY),
         EngineError::Store(error) => match error {
-            StoreError::OutcomeUnknown(_) => (None, "The outcome of the request is unknown."),
-            StoreError::Conflict { .. }
-            | StoreError::NoRoot(_)
-            | StoreError::NoCollection(_)
-            | StoreError::NoItem(_)
-            | StoreError::TooLarge(_)
-            | StoreError::TryAgain(_)
-            | StoreError::Corrupt(_) => (None, "The server cannot complete the request now."),
+            StoreError::TryAgain(_) | StoreError::Conflict { .. } => (Some(Code::BUSY), BUSY),
+            StoreError::OutcomeUnknown(_) => (
+                Some(Code::UNKNOWN_OUTCOME),
+                "It is not known whether the request was done. Look before you repeat it.",
+            ),
+            StoreError::NoRoot(_) => explain(&EngineError::NoSite),
+            StoreError::NoCollection(list) => explain(&EngineError::NoCollection(*list)),
+            StoreError::NoItem(item) => explain(&EngineError::NoItem(*item)),
+            StoreError::TooLarge(what) => explain(&EngineError::TooLarge(what)),
+            StoreError::Corrupt(_) => (None, "The server cannot complete the request: stored data is damaged."),
         },
     }
 }

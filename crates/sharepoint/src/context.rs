@@ -2,6 +2,7 @@
 
 use engine::{EngineError, Site, View};
 use model::{Guid, Time};
+use store::StoreError;
 
 use crate::{Call, SharePoint, code::Failure, schema::List};
 
@@ -24,6 +25,12 @@ impl<'a> Context<'a> {
         let path = if call.site_path.is_empty() { "/" } else { call.site_path };
         let site = adapter.engine.open_site(call.caller, path).await?;
         Ok(Self { adapter, call, site })
+    }
+
+    /// What to tell of a failure: where it could be repeated by itself, but something has been written since the request
+    /// had made `writes` of its writes, nobody knows any more.
+    pub(crate) fn judge(&self, failure: Failure, writes: u64) -> Failure {
+        judge(self.adapter, failure, writes)
     }
 
     /// The site as it is now.
@@ -68,6 +75,15 @@ impl<'a> Context<'a> {
     pub(crate) fn web_url(&self) -> String {
         format!("{}{}", self.call.base_url.trim_end_matches('/'), self.call.site_path.trim_end_matches('/'))
     }
+}
+
+/// See [`Context::judge`].
+pub(crate) fn judge(adapter: &SharePoint, failure: Failure, writes: u64) -> Failure {
+    if failure.is_busy() && adapter.engine.writes() > writes {
+        let told = StoreError::OutcomeUnknown("what followed a write failed".to_owned());
+        return Failure::Engine(EngineError::Store(told));
+    }
+    failure
 }
 
 /// The title that a client means: the list of users has a short name too.

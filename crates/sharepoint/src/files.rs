@@ -47,6 +47,10 @@ pub(crate) async fn handle(
 ) -> Response<Body> {
     match respond(adapter, call, path, request).await {
         Ok(response) => response,
+        Err((StatusCode::SERVICE_UNAVAILABLE, _)) if adapter.engine.writes() > 0 => {
+            let text = "It is not known whether the request was done. Look before you repeat it.";
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", text)
+        }
         Err((status, text)) => answer(status, "text/plain; charset=utf-8", text),
     }
 }
@@ -79,8 +83,13 @@ pub(crate) fn status_of(failure: &Failure) -> StatusCode {
             EngineError::NameTaken | EngineError::Circle => StatusCode::CONFLICT,
             EngineError::InvalidState(_) | EngineError::Invalid(_) => StatusCode::BAD_REQUEST,
             EngineError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            EngineError::Contended | EngineError::Store(StoreError::TryAgain(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            EngineError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            EngineError::Contended => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Store(error) => match error {
+                StoreError::TryAgain(_) | StoreError::Conflict { .. } => StatusCode::SERVICE_UNAVAILABLE,
+                StoreError::NoRoot(_) | StoreError::NoCollection(_) | StoreError::NoItem(_) => StatusCode::NOT_FOUND,
+                StoreError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                StoreError::OutcomeUnknown(_) | StoreError::Corrupt(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
         },
     }
 }

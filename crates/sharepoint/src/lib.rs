@@ -95,19 +95,23 @@ impl SharePoint {
     /// Answers a request to a page below `_vti_bin`: a POST of SOAP 1.1 or 1.2, or a GET of a service description
     /// (`?WSDL`). Every failure is a fault or an HTTP status of its own.
     pub async fn soap(&self, call: Call<'_>, request: Request<Bytes>) -> Response<Body> {
-        soap::handle(self, call, request).await
+        soap::handle(&self.for_request(), call, request).await
     }
 
     /// Answers a request below `_api`; `api_path` is what follows `_api/`, not decoded, with its query.
     pub async fn rest(&self, call: Call<'_>, api_path: &str, request: Request<Bytes>) -> Response<Body> {
-        rest::handle(self, call, api_path, request).await
+        rest::handle(&self.for_request(), call, api_path, request).await
     }
 
     /// Answers GET, HEAD, PUT, DELETE and MOVE of a file of a library or, save MOVE, of one that is attached to an item;
     /// `path` is the path of the URL, not decoded: `/sites/team/Documents/a.txt`,
     /// `/sites/team/Lists/Tasks/Attachments/3/a.txt`.
     pub async fn file(&self, call: Call<'_>, path: &str, request: Request<Bytes>) -> Response<Body> {
-        files::handle(self, call, path, request).await
+        files::handle(&self.for_request(), call, path, request).await
+    }
+
+    fn for_request(&self) -> Self {
+        Self { engine: self.engine.for_request(), settings: self.settings.clone() }
     }
 }
 
@@ -118,6 +122,9 @@ pub(crate) fn answer(status: StatusCode, content_type: &str, body: impl Into<Byt
     *response.status_mut() = status;
     if let Ok(value) = content_type.parse() {
         response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, code::RETRY_AFTER_SECONDS.into());
     }
     response
 }

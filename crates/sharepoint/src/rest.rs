@@ -96,6 +96,7 @@ pub(crate) async fn handle(
         Err(error) => Err(error),
     };
     outcome.unwrap_or_else(|error| {
+        let error = if error.is_busy() && adapter.engine.writes() > 0 { RestError::unknown() } else { error };
         tracing::debug!(path = api_path, status = error.status.as_u16(), error = %error, "rest request refused");
         reply::failure(&error, level)
     })

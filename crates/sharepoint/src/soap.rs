@@ -13,7 +13,7 @@ use crate::{
     Body, Call, SharePoint, answer,
     caml::XML_LIMITS,
     code::Failure,
-    context::Context,
+    context::{self, Context},
     ops::{self, Operation},
     row_stream, wsdl,
 };
@@ -75,10 +75,13 @@ pub(crate) async fn handle(adapter: &SharePoint, call: Call<'_>, request: Reques
             answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "There is no site at this address.")
         }
         Err(failure) => {
+            let failure = context::judge(adapter, failure, 0);
             if let Failure::Engine(EngineError::Store(error)) = &failure {
                 tracing::error!(operation = operation.name, %error, "the store failed");
             }
-            fault(envelope.version, StatusCode::INTERNAL_SERVER_ERROR, &failure)
+            let status =
+                if failure.is_busy() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR };
+            fault(envelope.version, status, &failure)
         }
     }
 }

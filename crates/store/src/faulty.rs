@@ -49,6 +49,7 @@ struct State {
     commits: Planned<CommitFault>,
     random: Option<(SeededRandom, u64)>,
     injected: u64,
+    committed: u64,
 }
 
 /// Faults by the number of the call.
@@ -156,18 +157,23 @@ impl<S> Faulty<S> {
         self.plan.state().injected
     }
 
+    /// Writes so far that were done, whatever was said of them.
+    pub fn committed(&self) -> u64 {
+        self.plan.state().committed
+    }
+
     /// Does a write, or does not, as planned.
     async fn write<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let unknown = Err(StoreError::OutcomeUnknown("injected".to_owned()));
-        match self.plan.commit() {
-            None => work.await,
-            Some(CommitFault::TryAgain) => Err(StoreError::TryAgain("injected".to_owned())),
-            Some(CommitFault::Lost) => unknown,
-            Some(CommitFault::Unacknowledged) => {
-                work.await?;
-                unknown
-            }
+        let fault = self.plan.commit();
+        match fault {
+            Some(CommitFault::TryAgain) => return Err(StoreError::TryAgain("injected".to_owned())),
+            Some(CommitFault::Lost) => return unknown,
+            None | Some(CommitFault::Unacknowledged) => {}
         }
+        let done = work.await?;
+        self.plan.state().committed += 1;
+        if fault.is_some() { unknown } else { Ok(done) }
     }
 
     /// The store behind, which does not fail.

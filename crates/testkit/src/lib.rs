@@ -19,3 +19,4 @@ pub mod stream;
 pub mod transcript;
 pub mod tree;
 pub mod watch;
+pub mod weather;

@@ -54,6 +54,11 @@ const FILES_MAX: usize = 200;
 /// # Panics
 /// With all that is not as expected.
 pub fn run_folder(folder: &str) {
+    run_each(folder, run);
+}
+
+/// Runs every transcript of a folder in one way.
+pub(crate) fn run_each(folder: &str, run: impl Fn(&str, &mut Checker) -> Result<(), String>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/transcripts").join(folder);
     let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -79,46 +84,67 @@ pub fn run_folder(folder: &str) {
 /// The first thing that is not as expected, with its line.
 pub fn run(text: &str, checker: &mut Checker) -> Result<(), String> {
     let start: Time = START.parse().expect("a time");
-    let mut stage = Stage { server: TestServer::at(StoreKind::Memory, start), kept: BTreeMap::new() };
+    let mut stage = Stage::new(TestServer::at(StoreKind::Memory, start));
+    for exchange in exchanges(text)? {
+        let answer = stage.ask(&exchange, checker)?;
+        stage.hold(&exchange, answer.as_ref())?;
+    }
+    Ok(())
+}
+
+/// A request with what is expected of its answer. Lines are numbered from 1.
+pub(crate) struct Exchange<'a> {
+    line: usize,
+    request: &'a str,
+    body: String,
+    status: Option<&'a str>,
+    expected: Vec<(usize, &'a str)>,
+}
+
+impl Exchange<'_> {
+    /// Where it stands, and what it asks.
+    pub(crate) fn title(&self) -> String {
+        format!("line {}: {}", self.line, self.request)
+    }
+}
+
+/// The exchanges of a transcript.
+pub(crate) fn exchanges(text: &str) -> Result<Vec<Exchange<'_>>, String> {
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
     let words = lines.by_ref().take_while(|(_, line)| !line.is_empty()).count();
     if words == 0 {
         return Err("says nothing about itself".into());
     }
-    let mut answer = None;
-    let mut exchanges = 0;
+    let mut exchanges: Vec<Exchange<'_>> = Vec::new();
     while let Some((number, line)) = lines.next() {
-        let at = |fault: String| format!("line {number}: {fault}");
         if let Some(request) = line.strip_prefix("> ") {
             let mut body = Vec::new();
             while let Some((_, line)) = lines.next_if(|(_, line)| !line.starts_with("< ") && !line.starts_with("> ")) {
                 body.push(line);
             }
-            answer = stage.ask(request, &body.join("\n"), checker).map_err(at)?;
-            exchanges += 1;
-            match (&answer, lines.next_if(|(_, line)| line.starts_with("< "))) {
-                (Some(answer), Some((_, status))) if status[2..].trim() == answer.answer.status.to_string() => {}
-                (None, None) => {}
-                (answer, status) => {
-                    let shown = answer.as_ref().map(Answered::shown).unwrap_or_default();
-                    return Err(at(format!("{request}: not {}: {shown}", status.map_or("a status", |(_, line)| line))));
-                }
-            }
+            let status = lines.next_if(|(_, line)| line.starts_with("< ")).map(|(_, line)| line);
+            exchanges.push(Exchange { line: number, request, body: body.join("\n"), status, expected: Vec::new() });
         } else if !line.trim().is_empty() {
-            let Some(answer) = &answer else { return Err(at("an expectation before an answer".into())) };
-            stage.expect(line.trim(), answer).map_err(|fault| at(format!("{line}: {fault}\n{}", answer.shown())))?;
+            let before = exchanges.last_mut().filter(|before| before.status.is_some());
+            let Some(before) = before else { return Err(format!("line {number}: an expectation before an answer")) };
+            before.expected.push((number, line));
         }
     }
-    if exchanges == 0 { Err("asks nothing".into()) } else { Ok(()) }
+    if exchanges.is_empty() { Err("asks nothing".into()) } else { Ok(exchanges) }
 }
 
-struct Stage {
-    server: TestServer,
-    kept: BTreeMap<String, String>,
+/// A server on which a transcript is played, and what was kept of its answers.
+pub(crate) struct Stage {
+    /// The server.
+    pub(crate) server: TestServer,
+    /// What `let` has kept.
+    pub(crate) kept: BTreeMap<String, String>,
 }
 
-struct Answered {
-    answer: Answer,
+/// What was answered.
+pub(crate) struct Answered {
+    /// As it came.
+    pub(crate) answer: Answer,
     tree: Option<Tree>,
 }
 
@@ -129,7 +155,8 @@ impl Answered {
         Self { answer, tree }
     }
 
-    fn shown(&self) -> String {
+    /// Status and body, as a failure shows them.
+    pub(crate) fn shown(&self) -> String {
         let body: String = String::from_utf8_lossy(&self.answer.body).chars().take(SHOWN_BYTES_MAX).collect();
         format!("{} {body}", self.answer.status)
     }
@@ -236,6 +263,11 @@ pub fn made(name: &str) -> Option<String> {
 }
 
 impl Stage {
+    /// Nothing has been kept so far.
+    pub(crate) fn new(server: TestServer) -> Self {
+        Self { server, kept: BTreeMap::new() }
+    }
+
     fn put_values(&self, text: &str, escaped: bool) -> Result<String, String> {
         let mut done = String::new();
         let mut rest = text;
@@ -253,7 +285,39 @@ impl Stage {
         Ok(done + rest)
     }
 
-    fn ask(&self, request: &str, body: &str, checker: &mut Checker) -> Result<Option<Answered>, String> {
+    /// Sends the request of an exchange. None where there is nothing to be answered.
+    ///
+    /// # Errors
+    /// What cannot be sent, with its line.
+    pub(crate) fn ask(&self, exchange: &Exchange<'_>, checker: &mut Checker) -> Result<Option<Answered>, String> {
+        let sent = self.send(exchange.request, &exchange.body, checker);
+        sent.map_err(|fault| format!("line {}: {fault}", exchange.line))
+    }
+
+    /// Holds an answer against what is expected, and keeps of it what is to be kept.
+    ///
+    /// # Errors
+    /// The first thing that is not as expected, with its line.
+    pub(crate) fn hold(&mut self, exchange: &Exchange<'_>, answer: Option<&Answered>) -> Result<(), String> {
+        let at = |line: usize, fault: String| format!("line {line}: {fault}");
+        match (answer, exchange.status) {
+            (Some(answer), Some(status)) if status[2..].trim() == answer.answer.status.to_string() => {}
+            (None, None) => {}
+            (answer, status) => {
+                let shown = answer.map(Answered::shown).unwrap_or_default();
+                let status = status.unwrap_or("a status");
+                return Err(at(exchange.line, format!("{}: not {status}: {shown}", exchange.request)));
+            }
+        }
+        for (line, expected) in &exchange.expected {
+            let Some(answer) = answer else { return Err(at(*line, "an expectation before an answer".into())) };
+            let held = self.expect(expected.trim(), answer);
+            held.map_err(|fault| at(*line, format!("{expected}: {fault}\n{}", answer.shown())))?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, request: &str, body: &str, checker: &mut Checker) -> Result<Option<Answered>, String> {
         let (request, who) = match request.rsplit_once(" as ") {
             Some((request, who)) => (request, who.trim()),
             None => (request, "anna"),
@@ -444,7 +508,7 @@ mod tests {
     #[test]
     fn expectations_can_fail() {
         let answer = said("<a><b c='1/2'><d>x</d></b><b c='3'><d>y = z</d><e/></b></a>");
-        let mut stage = Stage { server: TestServer::memory(), kept: BTreeMap::new() };
+        let mut stage = Stage::new(TestServer::memory());
         for (line, holds) in [
             ("b/d = x", true),
             ("b/d = y", false),

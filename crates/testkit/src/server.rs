@@ -13,6 +13,7 @@ use highwater::{
     system::SystemClock,
 };
 use model::{Clock, FixedClock, SeededRandom, Time};
+use store::Store;
 
 use crate::{ews::Ews, http::Http, lists::Lists};
 
@@ -97,9 +98,23 @@ impl TestServer {
         server
     }
 
+    /// A server on this store, which has no data yet, by a clock that stands at `time`. It does nothing of its own accord,
+    /// so that what the store is asked follows from the requests alone.
+    pub fn over(store: Arc<dyn Store>, time: Time) -> Self {
+        let clock = Arc::new(FixedClock::new(time));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let dynamic = Arc::clone(&clock) as Arc<dyn Clock>;
+        Self::serve(store, folder, 0, dynamic, Some(clock), "background_work = false").filled()
+    }
+
     fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = Self::build(kind, folder, 0, clock, fixed, settings);
+        Self::build(kind, folder, 0, clock, fixed, settings).filled()
+    }
+
+    /// With the accounts and the site.
+    fn filled(self) -> Self {
+        let server = self;
         let random = SeededRandom::new(0x5a17);
         server.runtime.block_on(async {
             let directory = server.engine.directory();
@@ -124,12 +139,24 @@ impl TestServer {
         fixed: Option<Arc<FixedClock>>,
         settings: &str,
     ) -> Self {
-        let random = Arc::new(SeededRandom::new(0x5eed + start));
         let location = match kind {
             StoreKind::Memory => "memory:".to_owned(),
             StoreKind::Sqlite => folder.path().join("data").display().to_string(),
         };
-        let store = stores::open(&location, Missing::Make, &*random).expect("a store");
+        let random = SeededRandom::new(0xe90c + start);
+        let store = stores::open(&location, Missing::Make, &random).expect("a store");
+        Self::serve(store, folder, start, clock, fixed, settings)
+    }
+
+    fn serve(
+        store: Arc<dyn Store>,
+        folder: tempfile::TempDir,
+        start: u64,
+        clock: Arc<dyn Clock>,
+        fixed: Option<Arc<FixedClock>>,
+        settings: &str,
+    ) -> Self {
+        let random = Arc::new(SeededRandom::new(0x5eed + start));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let config = Config::parse(settings).expect("settings");
         let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), drain_lead_seconds: 0, ..config };
@@ -174,6 +201,11 @@ impl TestServer {
     /// Moves the clock, which must be a fixed one.
     pub fn advance(&self, seconds: i64) {
         self.clock.as_ref().expect("a fixed clock").advance(seconds);
+    }
+
+    /// Delivers what had to wait, as the server does now and then.
+    pub fn deliver(&self) {
+        self.runtime.block_on(self.engine.deliver()).expect("delivered");
     }
 
     /// Removes what is past the retention, as the server does now and then.

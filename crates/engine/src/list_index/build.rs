@@ -6,7 +6,7 @@
 //! the step: whoever comes later goes on from there.
 
 use bytes::Bytes;
-use model::{CollectionId, ItemId, RootId, limits};
+use model::{CollectionId, ItemId, RootId};
 use store::{Commit, FieldKey, Guard, NameTarget, StoreError, Want, Write};
 
 use super::{ListIndex, SCOPE_WORK, indexes_of, work_name};
@@ -107,23 +107,18 @@ impl Engine {
         }
     }
 
-    /// Does what is left to do on the indexes of all sites. How many commits it took. For a program that starts, and
-    /// from time to time: what a program that ended left undone is found here.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn build_all_indexes(&self) -> Result<usize, EngineError> {
-        let (mut after, mut done) = (None, 0);
+    /// Does all that is left to do on the indexes of a site's lists. About how many commits it took. What fails is tried
+    /// again by [`Self::go_on_with_indexes`].
+    pub(crate) async fn go_on_with_indexes_of(&self, root: RootId) -> Result<u64, EngineError> {
+        let mut done = 0;
         loop {
-            let page = self.store().roots(after, limits::PAGE_ROWS_MAX).await?;
-            for row in page.rows.iter().filter(|row| row.kind == store::RootKind::Site) {
-                while self.build_indexes(row.root, STEPS_AT_ONCE_MAX).await? {
-                    done += STEPS_AT_ONCE_MAX;
+            match self.build_indexes(root, STEPS_AT_ONCE_MAX).await {
+                Ok(true) => done += STEPS_AT_ONCE_MAX as u64,
+                Ok(false) => return Ok(done),
+                Err(error) => {
+                    self.opened().note_work(root);
+                    return Err(error);
                 }
-            }
-            after = page.rows.last().map(|row| row.root);
-            if !page.more {
-                return Ok(done);
             }
         }
     }
@@ -144,7 +139,7 @@ impl Engine {
         self.opened().work().is_some()
     }
 
-    /// Goes on with the work that was begun here and is not done; see [`Self::build_all_indexes`] for that of others.
+    /// Goes on with the work that was begun here and is not done; see [`Self::recover_some`] for that of others.
     /// Costs nothing where there is none.
     ///
     /// # Errors
@@ -153,16 +148,7 @@ impl Engine {
         while let Some(root) = self.opened().work() {
             // Forgotten first: what comes meanwhile is noted anew.
             self.opened().forget_work(root);
-            loop {
-                match self.build_indexes(root, STEPS_AT_ONCE_MAX).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        self.opened().note_work(root);
-                        return Err(error);
-                    }
-                }
-            }
+            self.go_on_with_indexes_of(root).await?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ fn a_poll_without_news_costs_two_rows() {
 
     let site = || now(engine.open_site(&latest.caller, "/sites/team")).unwrap();
     let list = now(now(site().begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
-    let token = site().list_token(list.guid(), now(site().begin()).unwrap().position());
+    let token = site().list_token(&now(site().begin()).unwrap(), list.guid(), now(site().begin()).unwrap().position());
     let epochs = 18;
     let poll = || {
         let ask = ListSync { list: list.id(), token: &token, rows_max: 40, judge: &|_| Verdict::Take };
@@ -129,7 +129,7 @@ fn a_poll_without_news_costs_two_rows() {
     latest.clock.advance(engine.settings().retention_seconds - 3 * 86_400);
     now(engine.trim()).unwrap();
     assert_eq!(cost(&|| assert_eq!(sync(&open(), inbox, Some(&items)).changes, [])), (1, 1));
-    let token = site().list_token(list.guid(), now(site().begin()).unwrap().position());
+    let token = site().list_token(&now(site().begin()).unwrap(), list.guid(), now(site().begin()).unwrap().position());
     let ask = || ListSync { list: list.id(), token: &token, rows_max: 40, judge: &|_| Verdict::Take };
     // The starts of the last days, and the one before these.
     assert_eq!(cost(&|| assert_eq!(now(site().sync_list(ask())).unwrap().rows, [])).1, 2 + 1 + 6);

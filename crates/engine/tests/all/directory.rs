@@ -158,7 +158,7 @@ fn what_everybody_may_do_in_a_site_ends_at_its_lists() {
     now(site.delete_row(row.item, None)).unwrap();
     // A token of another site's list is no key to it.
     let root = now(world.engine.open_site(&bob, "/")).unwrap();
-    let token = ListToken { ..site.list_token(tasks.guid(), row.seq) };
+    let token = ListToken { ..site.list_token(&now(site.begin()).unwrap(), tasks.guid(), row.seq) };
     let list = now(now(root.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
     let ask = ListSync { list: list.id(), token: &token, rows_max: 1, judge: &|_| Verdict::Take };
     assert!(matches!(now(root.sync_list(ask)), Err(EngineError::InvalidState(_))));

@@ -230,7 +230,7 @@ fn what_was_cut_off_is_finished_later() {
         // Even if the list lies in the recycle bin meanwhile.
         let entry = block_on(first.recycle_list(list)).unwrap().unwrap();
         let next = reopened(&store, 2);
-        block_on(next.build_all_indexes()).unwrap();
+        block_on(next.recover()).unwrap();
         block_on(first.restore_recycled(entry)).unwrap();
         assert_eq!(ready(&first), 1, "{fault:?}");
         assert!(checked_keys(&*store, &first, list).len() > 1_700);

@@ -84,7 +84,7 @@ fn listing(world: &World, site: &Site, list: (CollectionId, Guid), judge: fn(&It
     let mut first = None;
     loop {
         let mut view = now(site.begin()).unwrap();
-        first = first.or_else(|| Some(site.list_token(list.1, view.position())));
+        first = first.or_else(|| Some(site.list_token(&now(site.begin()).unwrap(), list.1, view.position())));
         let page = now(view.rows(list.0, after, 1 + world.pick(4) as usize)).unwrap();
         drop(view);
         after = page.rows.last().map(|row| row.item);
@@ -207,7 +207,7 @@ fn the_cap_and_the_rest() {
     let world = World::new(1);
     let site = world.site();
     let (list, guid) = list_of(&site, "Tasks");
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     for number in 1..=45 {
         now(site.create_row(list, titled(&number.to_string()))).unwrap();
     }
@@ -249,7 +249,7 @@ fn what_is_told_of_a_row() {
         now(site.create_row(list, draft)).unwrap()
     };
     let rows = ["a", "b", "c", "d", "e"].map(file);
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     now(site.delete_row(rows[0].item, None)).unwrap();
     let moved = now(site.move_row(rows[1].item, other, "b")).unwrap();
     let rename = |item: ItemId, path: &'static str| {
@@ -301,7 +301,7 @@ fn folders_go_with_what_is_in_them() {
     let row = |path: &str, flags| RowDraft { path: Some(path.into()), flags, ..RowDraft::default() };
     let top = now(site.create_row(list, row("a", ItemFlags::FOLDER))).unwrap().item;
     now(site.create_row(list, row("a/b", ItemFlags::default()))).unwrap();
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     now(site.update_row(top, None, &|draft| draft.path = Some("c".into()))).unwrap();
     let page = sync(&site, list, &token, 40);
     assert_eq!((shape(&page.changes), numbers(&page.rows)), ("N1".into(), vec![2, 1]));
@@ -325,7 +325,7 @@ fn tokens_that_cannot_be_served() {
         other => other.map(|_| None).unwrap(),
     };
     let position = now(site.begin()).unwrap().position();
-    let token = site.list_token(guid, position);
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, position);
     assert_eq!(refused(&site, &token), None);
     assert_eq!(refused(&site, &ListToken { list: other, ..token.clone() }), Some(StateFault::Mismatch));
     let beyond = ListToken { position: Some(position.next()), ..token.clone() };
@@ -344,7 +344,7 @@ fn tokens_that_cannot_be_served() {
     assert_eq!(refused(&site, &ancient), Some(StateFault::Expired));
 
     // Retention.
-    let fresh = site.list_token(guid, now(site.begin()).unwrap().position());
+    let fresh = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     assert_eq!(answer(&site, &token), Ok("D1".into()));
     world.trim();
     assert_eq!(refused(&site, &token), Some(StateFault::Expired));
@@ -358,7 +358,7 @@ fn a_store_that_was_put_back_refuses_what_was_issued_after_the_copy() {
     let site = world.site();
     let (list, guid) = list_of(&site, "Tasks");
     now(site.create_row(list, titled("a"))).unwrap();
-    let token = |site: &Site| site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = |site: &Site| site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     let before = token(&site);
     world.clock.advance(60);
     let copy = world.restored(2);
@@ -384,7 +384,7 @@ fn a_clock_that_was_put_back_spoils_no_tokens() {
     let world = World::new(1);
     let site = world.site();
     let (list, guid) = list_of(&site, "Tasks");
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     world.clock.advance(-3_600);
     now(site.create_row(list, titled("a"))).unwrap();
     let next = sync(&site, list, &token, 40).token;
@@ -398,7 +398,7 @@ fn a_clock_that_was_put_back_spoils_no_tokens() {
     let site = world.site();
     now(site.create_row(list, titled("a"))).unwrap();
     world.clock.advance(-60);
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     now(site.create_row(list, titled("b"))).unwrap();
     assert_eq!(numbers(&sync(&site, list, &token, 40).rows), [2]);
 }
@@ -407,7 +407,11 @@ fn a_clock_that_was_put_back_spoils_no_tokens() {
 fn what_is_left_of_the_history_can_be_read_from_its_beginning() {
     let mut world = World::new(1);
     let (list, guid) = list_of(&world.site(), "Tasks");
-    let first = world.site().list_token(guid, now(world.site().begin()).unwrap().position());
+    let first = world.site().list_token(
+        &now(world.site().begin()).unwrap(),
+        guid,
+        now(world.site().begin()).unwrap().position(),
+    );
     now(world.site().create_row(list, titled("a"))).unwrap();
     for start in 2..5 {
         world = world.restored(start);
@@ -420,7 +424,7 @@ fn what_is_left_of_the_history_can_be_read_from_its_beginning() {
     };
     // A token made now for where the history begins is no old token.
     let purged = now(now(site.begin()).unwrap().list(list)).unwrap().row.purged_seq;
-    assert_eq!(ask(&site.list_token(guid, purged)), Ok(vec![1, 2, 3, 4]));
+    assert_eq!(ask(&site.list_token(&now(site.begin()).unwrap(), guid, purged)), Ok(vec![1, 2, 3, 4]));
     // Of an old one nobody knows any more from which start it is.
     assert_eq!(ask(&first), Err(EngineError::InvalidState(StateFault::Expired)));
 }
@@ -431,7 +435,7 @@ fn a_row_that_comes_back_under_its_id() {
     let site = world.site();
     let (list, guid) = list_of(&site, "Tasks");
     let row = now(site.create_row(list, titled("a"))).unwrap();
-    let token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     now(site.delete_row(row.item, None)).unwrap();
     now(site.create_row(list, titled("b"))).unwrap();
     let mut commit = Commit::new(site.entry().root, world.clock.now());
@@ -464,7 +468,7 @@ fn a_row_that_comes_back_under_its_id() {
 fn an_answer_that_passes_over_too_much_ends_early() {
     let site = World::new(1).site();
     let (list, guid) = list_of(&site, "Tasks");
-    let mut token = site.list_token(guid, now(site.begin()).unwrap().position());
+    let mut token = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
     for _ in 0..9_000 {
         now(site.create_row(list, titled("1"))).unwrap();
     }

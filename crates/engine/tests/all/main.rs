@@ -11,6 +11,7 @@ mod hierarchy;
 mod indexes;
 mod items;
 mod lists;
+mod nodes;
 mod outlines;
 mod query;
 mod races;

@@ -38,7 +38,7 @@ fn at(site: &Site, list: CollectionId, path: &str) -> Option<ItemId> {
 fn token(site: &Site, list: CollectionId) -> ListToken {
     let mut view = now(site.begin()).unwrap();
     let guid = now(view.list(list)).unwrap().guid();
-    site.list_token(guid, view.position())
+    site.list_token(&now(site.begin()).unwrap(), guid, view.position())
 }
 
 /// The marks and ends, and the rows, since a token.

@@ -51,7 +51,7 @@ impl Team {
 
     fn sync(&self, site: &Site, since: model::Seq) -> (Vec<(TombstoneKind, u32)>, Vec<u32>) {
         let guid = now(now(self.owner.begin()).unwrap().list(self.list)).unwrap().guid();
-        let (token, judge) = (site.list_token(guid, since), |_: &ItemRow| Verdict::Take);
+        let (token, judge) = (site.list_token(&now(site.begin()).unwrap(), guid, since), |_: &ItemRow| Verdict::Take);
         let page =
             now(site.sync_list(ListSync { list: self.list, token: &token, rows_max: 40, judge: &judge })).unwrap();
         let changes = page.changes.iter().map(|change| (change.kind, change.item.number())).collect();

@@ -151,7 +151,7 @@ fn explanations() {
     let site = world.site();
     let list = now(now(site.begin()).unwrap().list_by_title("Tasks")).unwrap().unwrap();
     let row = now(site.create_row(list.id(), RowDraft::default())).unwrap();
-    let token = site.list_token(list.guid(), row.seq);
+    let token = site.list_token(&now(site.begin()).unwrap(), list.guid(), row.seq);
     has(&token.to_string(), &["kind: rows of a list", "site: /sites/team", "list title: Tasks", "served now: yes"]);
     let foreign = ListToken { list: model::Guid([1; 16]), ..token.clone() };
     has(&foreign.to_string(), &["served now: no: the token cannot be served: for another folder, scope or mailbox"]);

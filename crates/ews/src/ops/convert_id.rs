@@ -209,6 +209,7 @@ async fn object_type(mailbox: &Mailbox, entry: &EntryId) -> Result<u8, Failure> 
     let number = match entry {
         EntryId::Folder { folder, .. } => match view.folder(*folder).await {
             Ok(folder) => FolderShape::class(&folder).object_type,
+            Err(engine::EngineError::Store(error)) => return Err(error.into()),
             Err(_) => class::FOLDER_OBJECT,
         },
         EntryId::Message { item, .. } => {

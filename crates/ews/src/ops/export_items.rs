@@ -109,7 +109,7 @@ async fn export(
     export.write_id(answer.out());
     answer.out().start("m:Data");
     let mut rest = Vec::new();
-    while let Some(piece) = export.next(view).await.map_err(|failure| Fault::code(failure.code))? {
+    while let Some(piece) = export.next(view).await.map_err(Fault::from)? {
         rest.extend_from_slice(&piece);
         // All but the last piece have no padding.
         let last = rest.split_off(rest.len() / 3 * 3);

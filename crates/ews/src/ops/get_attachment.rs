@@ -116,7 +116,7 @@ async fn write(
             while at < extent.len() {
                 answer.pause().await;
                 let read = view.read(extent, at, PIECE_BYTES).await;
-                let piece = read.map_err(|error| Fault::code(Failure::from(error).code))?;
+                let piece = read.map_err(|error| Fault::from(Failure::from(error)))?;
                 at += piece.len() as u64;
                 answer.out().base64(&piece);
             }

@@ -190,6 +190,7 @@ async fn perform(
              deleted by another user.",
         )
     };
+    let written = context.adapter.engine.writes();
     let done = match (command, &existing) {
         ("New", _) => match Edit::read(list, &writes, &reading) {
             Ok(edit) => update::create(context, list, &edit, folder, &reading).await.map(Some),
@@ -217,10 +218,13 @@ async fn perform(
     match done {
         Ok(row) => Ok(Outcome::Done(row)),
         Err(failure) => {
+            let failure = context.judge(failure, written);
             // The row as it is now, for the client to see what it conflicts with.
             let row = match existing {
-                Some(item) => context.view().await?.items(&[item.id]).await?.pop().flatten().map(Item::from),
-                None => None,
+                Some(item) if !failure.is_busy() => {
+                    context.view().await?.items(&[item.id]).await?.pop().flatten().map(Item::from)
+                }
+                Some(_) | None => None,
             };
             Ok(Outcome::Refused { failure, row, sent_version })
         }

@@ -50,7 +50,8 @@ pub(super) async fn run(
     let mut out = Vec::new();
     for (url, request) in requests {
         let response = match api_path(call, &url) {
-            Some(path) => Box::pin(super::handle(adapter, call, path, request)).await,
+            // Each stands for itself, also in what it has written.
+            Some(path) => Box::pin(super::handle(&adapter.for_request(), call, path, request)).await,
             None => super::reply::failure(&RestError::no_resource(&url), super::entity::Level::Minimal),
         };
         write_part(&mut out, &mark, response).await;

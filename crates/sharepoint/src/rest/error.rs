@@ -218,12 +218,7 @@ impl From<EngineError> for RestError {
                 StoreError::NoCollection(id) => EngineError::NoCollection(id).into(),
                 StoreError::NoItem(_) => Self::no_item(),
                 StoreError::TooLarge(what) => EngineError::TooLarge(what).into(),
-                StoreError::OutcomeUnknown(_) => Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    -1,
-                    SERVICE,
-                    "The outcome of the request is unknown. Read the resource before you repeat it.",
-                ),
+                StoreError::OutcomeUnknown(_) => Self::unknown(),
                 StoreError::Corrupt(_) => Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     -1,
@@ -236,6 +231,21 @@ impl From<EngineError> for RestError {
 }
 
 impl RestError {
+    /// It is not known whether the request was done, or how much of it.
+    pub(crate) fn unknown() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            -1,
+            SERVICE,
+            "It is not known whether the request was done. Read the resource before you repeat it.",
+        )
+    }
+
+    /// Whether it tells the client to repeat the same.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// The server cannot answer now.
     pub(crate) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, -1, SERVICE, "The server is busy. Try again later.")

@@ -6,7 +6,7 @@
 //! documented; one from before the whole list came back from the recycle bin is answered with its Restore. Changes of
 //! permissions show as updates of what they concern.
 
-use engine::{EngineError, ListSync, ListSyncPage, ListToken, StateFault, Verdict};
+use engine::{EngineError, Issuer, ListSync, ListSyncPage, ListToken, StateFault, Verdict, View};
 use model::{BagRef, Guid, ItemFlags, Seq, Time, limits};
 use serde_json::Value as Json;
 use store::{ItemRow, TombstoneKind};
@@ -18,7 +18,7 @@ use super::{
     error::RestError,
     reply::Reply,
 };
-use crate::{changes, fields::truth, schema::List};
+use crate::{fields::truth, schema::List};
 
 /// Changes in one answer.
 const CHANGES_MAX: usize = 1_000;
@@ -94,16 +94,17 @@ pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
         Some(by_time) => Some(view.position_at(by_time.at).await?),
         None => None,
     };
+    let issuer = ask.context.site.issuer(&view);
     drop(view);
     let wanted = Wanted { body: &body, list: &list, end };
     // From the beginning, as far back as it is known.
     let purged = list.collection.row.purged_seq;
-    let mut start = start.unwrap_or_else(|| ask.context.site.list_token(list.guid(), purged));
+    let mut start = start.unwrap_or_else(|| issuer.token(list.guid(), purged));
     let limit = body.number("FetchLimit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     let limit = limit.unwrap_or(CHANGES_MAX).min(CHANGES_MAX);
     // Much at once, so that a mark and the row beside it are seldom apart.
     let rows_max = CHANGES_MAX.min(limits::PAGE_ROWS_MAX);
-    let describe = Describe { ask, list: &list };
+    let describe = Describe { ask, list: &list, issuer };
     let mut entries = Vec::new();
     // What is not asked for is passed over; an answer that has nothing ends the client's work.
     for _ in 0..PAGES_MAX {
@@ -112,7 +113,7 @@ pub(super) async fn run(ask: &Ask<'_>) -> Result<Reply, RestError> {
         let sync = ListSync { list: list.id(), token: &start, rows_max, judge: &judge };
         let page = match ask.context.site.sync_list(sync).await {
             Err(EngineError::InvalidState(StateFault::Restored)) => {
-                let token = ask.context.site.list_token(list.guid(), list.collection.row.seq);
+                let token = issuer.token(list.guid(), list.collection.row.seq);
                 if wanted.flag("List") && wanted.kind(Kind::Restore) && wanted.reaches(list.collection.row.seq) {
                     entries.push(describe.list(Kind::Restore, token));
                 }
@@ -147,7 +148,7 @@ fn entries_of(
     since: Option<Seq>,
 ) -> Result<Vec<(Seq, Entity)>, RestError> {
     let list = wanted.list;
-    let token = |seq: Seq| describe.ask.context.site.list_token(list.guid(), seq);
+    let token = |seq: Seq| describe.issuer.token(list.guid(), seq);
     let mut entries = Vec::new();
     // Whether what is gone was a folder is not kept.
     let objects = wanted.object(false) || wanted.object(true);
@@ -208,6 +209,7 @@ fn token_value(token: &ListToken) -> Value {
 struct Describe<'a> {
     ask: &'a Ask<'a>,
     list: &'a List,
+    issuer: Issuer,
 }
 
 impl Describe<'_> {
@@ -236,7 +238,21 @@ impl Describe<'_> {
     }
 }
 
-/// The token of a list as it is at `position`.
-pub(super) fn current(ask: &Ask<'_>, list: &List, position: Seq) -> Value {
-    token_value(&changes::current_token(&ask.context, list, position))
+/// A moment of a site, for the tokens of its lists.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    issuer: Issuer,
+    position: Seq,
+}
+
+impl Moment {
+    /// That of a view.
+    pub(super) fn of(ask: &Ask<'_>, view: &View) -> Self {
+        Self { issuer: ask.context.site.issuer(view), position: view.position() }
+    }
+}
+
+/// The token of a list as it is at a moment.
+pub(super) fn current(list: &List, now: Moment) -> Value {
+    token_value(&now.issuer.token(list.guid(), now.position))
 }

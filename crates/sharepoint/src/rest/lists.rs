@@ -9,7 +9,9 @@ use super::{
     body::Body,
     entity::{Entity, Value},
     error::RestError,
-    item_json, list_changes, list_fields,
+    item_json,
+    list_changes::{self, Moment},
+    list_fields,
     options::Shape,
     path::{By, Key},
     reply::Reply,
@@ -61,7 +63,7 @@ pub(super) fn modified(list: &ListCollection) -> Time {
     list.bag.get(&list_keys::LIST_MODIFIED).and_then(Stored::as_time).unwrap_or_default()
 }
 
-fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
+fn entity(list: &List, now: Moment) -> Entity {
     let mut entity = Entity::new("SP.List", item_json::list_path(list), "SP.ApiData.Lists/@Element");
     entity.etag = Some(etag(list));
     let title = list.collection.title();
@@ -86,7 +88,7 @@ fn entity(ask: &Ask<'_>, list: &List, position: model::Seq) -> Entity {
     entity.plain("ContentTypesEnabled", false);
     entity.plain("CrawlNonDefaultViews", false);
     entity.plain("Created", list.created().to_string());
-    entity.value("CurrentChangeToken", list_changes::current(ask, list, position));
+    entity.value("CurrentChangeToken", list_changes::current(list, now));
     entity.plain("DefaultContentApprovalWorkflowId", model::Guid::NIL.to_string());
     entity.on_demand(
         "DefaultViewUrl",
@@ -140,8 +142,8 @@ fn root_folder(list: &List) -> Entity {
     folder
 }
 
-fn expanded(ask: &Ask<'_>, list: &List, shape: &Shape, position: model::Seq) -> Entity {
-    let mut entity = entity(ask, list, position);
+fn expanded(list: &List, shape: &Shape, now: Moment) -> Entity {
+    let mut entity = entity(list, now);
     if shape.expands("RootFolder") {
         entity.expand("RootFolder", Value::Entity(Box::new(root_folder(list))));
     }
@@ -160,9 +162,9 @@ fn expanded(ask: &Ask<'_>, list: &List, shape: &Shape, position: model::Seq) -> 
 
 /// All lists as entities.
 pub(super) async fn entities(ask: &Ask<'_>, view: &mut View, shape: &Shape) -> Result<Vec<Entity>, RestError> {
-    let position = view.position();
+    let now = Moment::of(ask, view);
     let lists = view.lists().await?;
-    Ok(lists.into_iter().map(|found| expanded(ask, &ask.context.wrap(found), shape, position)).collect())
+    Ok(lists.into_iter().map(|found| expanded(&ask.context.wrap(found), shape, now)).collect())
 }
 
 /// `GET lists`.
@@ -176,7 +178,7 @@ pub(super) async fn all(ask: &Ask<'_>) -> Result<Reply, RestError> {
 pub(super) async fn one(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
-    let entity = expanded(ask, &list, &ask.options.shape, view.position());
+    let entity = expanded(&list, &ask.options.shape, Moment::of(ask, &view));
     match entity.lacks(&ask.options.shape) {
         None => Ok(Reply::Entity(entity)),
         Some(name) => Err(RestError::no_property(name, &entity.kind)),
@@ -207,19 +209,19 @@ pub(super) async fn create(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let made = add_list::create(&ask.context, &title, template, settings).await;
     let list = made.map_err(|failure| ask.failed(failure))?;
     let view = ask.context.view().await?;
-    Ok(Reply::Created(entity(ask, &list, view.position())))
+    Ok(Reply::Created(entity(&list, Moment::of(ask, &view))))
 }
 
 /// `MERGE lists(guid'…')`: title, description and settings. What a client may not change it may send as it is.
 pub(super) async fn change(ask: &Ask<'_>) -> Result<Reply, RestError> {
     let mut view = ask.context.view().await?;
     let list = ask.list(&mut view).await?;
-    let position = view.position();
+    let now = Moment::of(ask, &view);
     drop(view);
     check_version(ask, &list)?;
     let body = ask.body()?;
     let changes = settings(ask, list.template, &body, &|name, json| {
-        let entity = entity(ask, &list, position);
+        let entity = entity(&list, now);
         match entity.get_plain(name) {
             Some(own) if own == json => Ok(()),
             Some(_) => Err(RestError::bad_value(format!("The property {name} of a list cannot be changed."))),

@@ -185,8 +185,5 @@ pub(crate) fn failure(error: &RestError, level: Level) -> Response<Body> {
     let body = json!({ key: inside });
     let mut response = answer(error.status, level.content_type(), body.to_string());
     common_headers(&mut response);
-    if error.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
     response
 }

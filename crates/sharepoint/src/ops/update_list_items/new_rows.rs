@@ -134,19 +134,21 @@ impl Adding<'_> {
         self.bytes = 0;
         if group.len() > 1 {
             let drafts = group.iter().map(|(draft, _)| draft.clone()).collect();
+            let written = self.context.adapter.engine.writes();
             match self.context.site.create_rows(self.list.id(), drafts).await {
                 Ok(rows) => {
                     let rows = rows.into_iter().zip(group);
                     self.done.extend(rows.map(|(row, (_, version))| (Ok(Item::from(row)), version)));
                     return;
                 }
-                // They may be there.
-                Err(error @ EngineError::Store(StoreError::OutcomeUnknown(_))) => {
-                    let failed = |(_, version)| (Err(Failure::from(error.clone())), version);
-                    self.done.extend(group.into_iter().map(failed));
-                    return;
+                Err(error) => {
+                    let failure = self.context.judge(error.into(), written);
+                    // They may be there.
+                    if matches!(failure, Failure::Engine(EngineError::Store(StoreError::OutcomeUnknown(_)))) {
+                        self.done.extend(group.into_iter().map(|(_, version)| (Err(failure.clone()), version)));
+                        return;
+                    }
                 }
-                Err(_) => {}
             }
         }
         for (draft, version) in group {
@@ -158,7 +160,9 @@ impl Adding<'_> {
     }
 
     async fn write_one(&mut self, draft: RowDraft, version: Option<i32>) {
+        let written = self.context.adapter.engine.writes();
         let result = self.context.site.create_row(self.list.id(), draft).await;
-        self.done.push((result.map(Item::from).map_err(Failure::from), version));
+        let result = result.map(Item::from).map_err(|error| self.context.judge(error.into(), written));
+        self.done.push((result, version));
     }
 }
