@@ -20,8 +20,6 @@ use crate::password;
 /// The challenge. Only Basic is offered: clients that see another scheme too prefer it.
 pub(crate) const CHALLENGE: &str = "Basic realm=\"Highwater\", charset=\"UTF-8\"";
 
-/// Remembered pairs.
-const REMEMBERED_MAX: usize = 10_000;
 /// How long the domains of the accounts are remembered.
 const DOMAINS_SECONDS: i64 = 1;
 /// Domains that begin with the same label and are tried for one name.
@@ -38,8 +36,29 @@ pub(crate) struct Auth {
     /// Verified against when the user is unknown.
     nobody: String,
     remember_seconds: i64,
-    verified: Mutex<HashMap<Digest, Time>>,
+    verified: Mutex<Verified>,
     domains: Mutex<Option<(Arc<BTreeSet<String>>, Time)>>,
+}
+
+/// Pairs that were verified, each with the time until which that is good. The latest are kept, in two halves: when one is
+/// full the other is forgotten, so that nothing is ever searched for what may go.
+struct Verified {
+    half_max: usize,
+    young: HashMap<Digest, Time>,
+    old: HashMap<Digest, Time>,
+}
+
+impl Verified {
+    fn remembers(&self, digest: &Digest, now: Time) -> bool {
+        self.young.get(digest).or_else(|| self.old.get(digest)).is_some_and(|until| now < *until)
+    }
+
+    fn remember(&mut self, digest: Digest, until: Time) {
+        if self.young.len() >= self.half_max {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(digest, until);
+    }
 }
 
 /// What headers prove.
@@ -75,7 +94,13 @@ struct UserName<'a> {
 }
 
 impl Auth {
-    pub(crate) fn new(engine: Engine, remember_seconds: u64) -> Result<Self, password::PasswordError> {
+    /// Remembers up to `remembered_max` logins for `remember_seconds`; 0 seconds for none.
+    pub(crate) fn new(
+        engine: Engine,
+        remember_seconds: u64,
+        remembered_max: u64,
+    ) -> Result<Self, password::PasswordError> {
+        let half_max = usize::try_from(remembered_max.div_ceil(2)).unwrap_or(usize::MAX);
         let mut key = [0; 64];
         engine.random().fill(&mut key);
         let nobody = password::hash_of_nobody(engine.random())?;
@@ -84,7 +109,7 @@ impl Auth {
             key,
             nobody,
             remember_seconds: i64::try_from(remember_seconds).unwrap_or(i64::MAX),
-            verified: Mutex::default(),
+            verified: Mutex::new(Verified { half_max, young: HashMap::new(), old: HashMap::new() }),
             domains: Mutex::default(),
         })
     }
@@ -165,17 +190,13 @@ impl Auth {
 
     fn is_remembered(&self, digest: &Digest) -> bool {
         let now = self.engine.clock().now();
-        lock(&self.verified).get(digest).is_some_and(|until| now < *until)
+        lock(&self.verified).remembers(digest, now)
     }
 
     fn remember(&self, digest: Digest) {
         let now = self.engine.clock().now();
-        let mut verified = lock(&self.verified);
-        if verified.len() >= REMEMBERED_MAX {
-            verified.retain(|_, until| now < *until);
-        }
-        if verified.len() < REMEMBERED_MAX && self.remember_seconds > 0 {
-            verified.insert(digest, now.plus_seconds(self.remember_seconds));
+        if self.remember_seconds > 0 {
+            lock(&self.verified).remember(digest, now.plus_seconds(self.remember_seconds));
         }
     }
 }
@@ -249,7 +270,7 @@ mod tests {
             let new = NewAccount { address: (*address).into(), display_name: String::new(), password_hash };
             engine.directory().add_account(new).await.unwrap();
         }
-        (Auth::new(engine, 60).unwrap(), clock)
+        (Auth::new(engine, 60, 4).unwrap(), clock)
     }
 
     async fn caller(auth: &Auth, headers: HeaderMap) -> Option<Caller> {
@@ -308,8 +329,8 @@ mod tests {
     async fn changes_count_at_once_and_memory_fades() {
         let (auth, clock) = auth(&["anna@contoso.com"]).await;
         assert!(who(&auth, "anna").await.is_some());
-        assert_eq!(auth.verified.lock().unwrap().len(), 1);
-        let digest = *auth.verified.lock().unwrap().keys().next().unwrap();
+        assert_eq!(auth.verified.lock().unwrap().young.len(), 1);
+        let digest = *auth.verified.lock().unwrap().young.keys().next().unwrap();
         assert!(auth.is_remembered(&digest));
         clock.advance(61);
         assert!(!auth.is_remembered(&digest));
@@ -319,5 +340,20 @@ mod tests {
         assert!(who(&auth, "anna").await.is_none());
         auth.engine.directory().remove_account("anna@contoso.com").await.unwrap();
         assert!(caller(&auth, headers("anna:other")).await.is_none());
+    }
+
+    /// Of four logins that are remembered at most, at least the latest two are.
+    #[tokio::test]
+    async fn the_latest_logins_are_remembered() {
+        let (auth, _) = auth(&[]).await;
+        for number in 0..100_u8 {
+            auth.remember([number; 32]);
+            let remembered: Vec<u8> = (0..=number).filter(|number| auth.is_remembered(&[*number; 32])).collect();
+            assert!(remembered.len() <= 4, "{remembered:?}");
+            assert!(
+                remembered.ends_with(&[number.saturating_sub(1), number][usize::from(number == 0)..]),
+                "{remembered:?}"
+            );
+        }
     }
 }

@@ -165,8 +165,11 @@ settings! {
     /// Passwords verified at the same time. Each takes about 20 MB and tens of milliseconds.
     password_checks_max: u64 = 2, "checks", Some(1..=64);
     /// How long a verified password is remembered, in memory and not in readable form. A changed password and a removed
-    /// account take effect at once all the same. 0 turns it off.
-    login_cache_seconds: u64 = 60, "seconds", Some(0..=3_600);
+    /// account take effect at once all the same. 0 turns it off. What is not remembered has to be verified, which takes a
+    /// hundred times as much as an ordinary request.
+    login_cache_seconds: u64 = 3_600, "seconds", Some(0..=86_400);
+    /// Verified passwords that are remembered, the latest. Each takes about 100 bytes.
+    login_cache_max: u64 = 100_000, "logins", Some(2..=10_000_000);
     /// How long the server goes on as before when it is told to stop, while /readyz says that it is leaving: what spreads
     /// requests over several servers needs so long to notice. 0 for a server alone.
     drain_lead_seconds: u64 = 1, "seconds", Some(0..=600);

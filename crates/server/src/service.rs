@@ -77,7 +77,7 @@ impl Service {
     ) -> Result<Self, StartError> {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
-            auth: Auth::new(engine.clone(), config.login_cache_seconds)?,
+            auth: Auth::new(engine.clone(), config.login_cache_seconds, config.login_cache_max)?,
             adapters: Adapters::new(config, engine),
             health: Health::new(engine.clone(), phase),
             engine: engine.clone(),
