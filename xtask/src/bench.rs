@@ -11,7 +11,10 @@ use std::{
 
 use crate::workspace;
 
-use sections::{FLATNESS, LAYERS, PEERS, SERVED};
+use sections::{FLATNESS, LAYERS, PEERS, SCALE, SERVED};
+
+/// What operations cost, for the simulation.
+const FIGURES: &str = "crates/simulate/figures.txt";
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ enum Run<'a> {
     Large,
     /// A server over HTTP: its memory, and lists.
     Memory,
+    /// Nodes over one PostgreSQL, shortly or not.
+    Scale(Option<&'a str>),
     /// Other servers, with the tool in that folder.
     Peers(&'a str),
 }
@@ -33,6 +38,8 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         [size @ ("--quick" | "--rows")] => Run::Layers(Some(size)),
         ["--large"] => Run::Large,
         ["--memory"] => Run::Memory,
+        ["--scale"] => Run::Scale(None),
+        ["--scale", short @ "--quick"] => Run::Scale(Some(short)),
         ["--peers", path] => Run::Peers(path),
         other => return Err(format!("unknown option {}: see cargo xtask help", other.join(" "))),
     };
@@ -47,6 +54,17 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
             let (server, fill) = (program("highwater")?, program("bench")?.with_file_name("fill"));
             let (server, fill) = (server.display().to_string(), fill.display().to_string());
             (SERVED, "memory", script("served.py", &[&server, &fill, &fresh("served")?])?)
+        }
+        Run::Scale(short) => {
+            let (server, scale) = (program("highwater")?, program("bench")?.with_file_name("scale"));
+            let mut command = Command::new(scale);
+            command.args([server, workspace().join(FIGURES)]).args(origin()).args(short).stderr(Stdio::inherit());
+            let table = output(&mut command)?;
+            if table.starts_with("skipped:") {
+                print!("{table}");
+                return Ok(());
+            }
+            (SCALE, "scale", table)
         }
         Run::Peers(path) => {
             if !Path::new(path).is_dir() {
@@ -64,6 +82,28 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     fs::write(&file, report).map_err(|error| format!("BENCHMARKS.md: {error}"))?;
     println!("{table}\nwritten to BENCHMARKS.md, section {}", section.title);
     Ok(())
+}
+
+/// Commit, day and machine, as words of a command line.
+fn origin() -> [String; 3] {
+    let changed = if said("git", &["status", "--porcelain"]).is_empty() { "" } else { ", with changes" };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    [
+        format!("{}{changed}", known(said("git", &["rev-parse", "--short=12", "HEAD"]))),
+        known(said("date", &["-u", "+%Y-%m-%d"])),
+        format!("{}, {cores} cores", known(after(&read("/proc/cpuinfo"), "model name", ':'))),
+    ]
+}
+
+/// The simulation of a fleet, with its own options.
+pub(crate) fn simulate(options: &[&str]) -> Result<(), String> {
+    if options == ["--measure"] {
+        return run(&["--scale"]);
+    }
+    let mut command = cargo();
+    command.args(["run", "--release", "--quiet", "--package", "simulate", "--locked", "--"]).args(options);
+    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err("the simulation failed".to_owned()) }
 }
 
 fn cargo() -> Command {

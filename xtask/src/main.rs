@@ -22,10 +22,15 @@ cargo xtask COMMAND
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
   behaviour
         Writes docs/behaviour.md, which says what test holds which line of the required behaviour; tidy checks it.
-  bench [--quick | --rows | --large | --memory | --peers PATH]
+  bench [--quick | --rows | --large | --memory | --scale [--quick] | --peers PATH]
         Runs benchmarks of crates/bench in release and writes their section of BENCHMARKS.md: the layers (--quick leaves
-        out 100,000 messages, --rows adds a list of a million rows), flatness up to 1,000,000 messages (about ten minutes), the memory of a server, or other
-        servers beside this one (PATH is the folder of peerbench, which has installed them into PEERBENCH_WORK).
+        out 100,000 messages, --rows adds a list of a million rows), flatness up to 1,000,000 messages (about ten
+        minutes), the memory of a server, nodes over one PostgreSQL (--scale, a few minutes; it writes the figures of the
+        simulation too), or other servers beside this one (PATH is the folder of peerbench, which has installed them
+        into PEERBENCH_WORK).
+  simulate [OPTIONS]
+        Simulates a fleet out of measured costs: what is busy, what waits, how long requests take, what is full first.
+        --help shows its options; --measure measures the costs anew, as bench --scale does.
   help  Prints this.
 ";
 
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["behaviour"] => behaviour::run(),
         ["bench", options @ ..] => bench::run(options),
+        ["simulate", options @ ..] => bench::simulate(options),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -43,7 +43,21 @@ const EDGES: &[Edges] = &[
         in_tests: &["testkit"],
     },
     Edges { name: "simulate", imports: &["model"], in_tests: &[] },
-    Edges { name: "bench", imports: &["engine", "ews", "model", "sharepoint", "store", "store-sqlite"], in_tests: &[] },
+    Edges {
+        name: "bench",
+        imports: &[
+            "cluster",
+            "engine",
+            "ews",
+            "model",
+            "sharepoint",
+            "simulate",
+            "store",
+            "store-postgres",
+            "store-sqlite",
+        ],
+        in_tests: &[],
+    },
 ];
 
 /// Packages whose name is not that of their folder.

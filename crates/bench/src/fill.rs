@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use bytes::Bytes;
 use model::{Bag, CollectionId, ItemId, Value, tags};
-use store::{CollectionRef, Commit, ItemChange, NewItemId, Receipt, Store as _, Want, Write, battery::block_on};
+use store::{CollectionRef, Commit, ItemChange, NewItemId, Receipt, Want, Write, battery::block_on};
 
 use crate::World;
 

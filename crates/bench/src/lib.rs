@@ -7,6 +7,7 @@
 
 mod fill;
 mod ledger;
+pub mod scale;
 mod timer;
 mod world;
 

@@ -1,4 +1,4 @@
-//! A server without its sockets: one account and one site over an SQLite store, asked through the adapters.
+//! A server without its sockets: one account and one site over a store, asked through the adapters.
 
 use std::{
     path::Path,
@@ -15,8 +15,9 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use model::{FixedClock, RootId, SeededRandom, Time};
 use sharepoint::{Call, SharePoint};
-use store::battery::block_on;
-use store_sqlite::{Options, SqliteStore, Stats, Synchronous};
+use store::{Store, battery::block_on};
+use store_postgres::PostgresStore;
+use store_sqlite::{Options, SqliteStore, Synchronous};
 
 const ADDRESS: &str = "ann@example.com";
 const SITE: &str = "/sites/team";
@@ -49,7 +50,9 @@ const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/mess
 
 /// See the module.
 pub struct World {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
+    /// What the store says that it has done.
+    counters: Box<dyn Fn() -> Counts + Send + Sync>,
     ews: Ews,
     sharepoint: SharePoint,
     caller: Caller,
@@ -63,8 +66,10 @@ pub struct World {
 pub struct Counts {
     /// Rows that reads fetched from the store.
     pub rows_read: u64,
-    /// Steps of the store's machine that reads took, rows passed over included.
+    /// Steps of the store's machine that reads took, rows passed over included; 0 where it does not tell.
     pub read_steps: u64,
+    /// Times that reads waited for a database; 0 where there is none.
+    pub read_flights: u64,
     /// Commits.
     pub commits: u64,
     /// Transactions that held them; each synced the log once.
@@ -84,6 +89,7 @@ impl Counts {
         Self {
             rows_read: self.rows_read.saturating_sub(before.rows_read),
             read_steps: self.read_steps.saturating_sub(before.read_steps),
+            read_flights: self.read_flights.saturating_sub(before.read_flights),
             commits: self.commits.saturating_sub(before.commits),
             groups: self.groups.saturating_sub(before.groups),
             answer_bytes: self.answer_bytes.saturating_sub(before.answer_bytes),
@@ -101,14 +107,35 @@ fn read_calls() -> u64 {
 }
 
 impl World {
-    /// Opens the store in `directory`, making account and site where there are none. `start` must be another number each
-    /// time, as chance comes from it.
+    /// Opens the embedded store in `directory`, making account and site where there are none. `start` must be another number
+    /// each time, as chance comes from it.
     pub fn open(directory: &Path, start: u64, synchronous: Synchronous) -> Self {
         let options = Options { synchronous, ..Options::new(start) };
         let store = Arc::new(SqliteStore::open(directory, options).expect("the store opens"));
+        let asked = Arc::clone(&store);
+        let counters = move || {
+            let store_sqlite::Stats { groups, commits, rows_read, read_steps } = asked.stats();
+            Counts { rows_read, read_steps, commits, groups, ..Counts::default() }
+        };
+        Self::over(store, Box::new(counters), start)
+    }
+
+    /// The same over the database behind `url`.
+    pub fn open_postgres(url: &str, start: u64) -> Self {
+        let options = store_postgres::Options::new(start);
+        let store = Arc::new(PostgresStore::open(url, options).expect("the store opens"));
+        let asked = Arc::clone(&store);
+        let counters = move || {
+            let store_postgres::Stats { groups, commits, rows_read, read_flights, .. } = asked.stats();
+            Counts { rows_read, read_flights, commits, groups, ..Counts::default() }
+        };
+        Self::over(store, Box::new(counters), start)
+    }
+
+    fn over(store: Arc<dyn Store>, counters: Box<dyn Fn() -> Counts + Send + Sync>, start: u64) -> Self {
         let clock = Arc::new(FixedClock::new(Time::from_unix(1_700_000_000)));
         let random = Arc::new(SeededRandom::new(start));
-        let opened = Engine::open(Arc::<SqliteStore>::clone(&store), clock, random, engine::Settings::default());
+        let opened = Engine::open(Arc::clone(&store), clock, random, engine::Settings::default());
         let engine = block_on(opened).expect("the engine opens");
         let directory = engine.directory();
         let caller = block_on(async {
@@ -129,6 +156,7 @@ impl World {
         let sharepoint = SharePoint { engine: engine.clone(), settings: sharepoint::Settings::default() };
         Self {
             store,
+            counters,
             ews: Ews::new(engine),
             sharepoint,
             caller,
@@ -137,8 +165,8 @@ impl World {
         }
     }
 
-    pub(crate) fn store(&self) -> &SqliteStore {
-        &self.store
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// The root of the mailbox.
@@ -152,15 +180,11 @@ impl World {
 
     /// What was done since the world was opened.
     pub fn counts(&self) -> Counts {
-        let Stats { groups, commits, rows_read, read_steps } = self.store.stats();
         Counts {
-            rows_read,
-            read_steps,
-            commits,
-            groups,
             answer_bytes: self.answer_bytes.load(Ordering::Relaxed),
             pages_read: read_calls(),
             allocations: stats_alloc::INSTRUMENTED_SYSTEM.stats().allocations as u64,
+            ..(self.counters)()
         }
     }
 

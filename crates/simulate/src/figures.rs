@@ -149,6 +149,8 @@ pub struct Figures {
     pub round_trip_ms: f64,
     /// A sync of the write-ahead log, in milliseconds.
     pub fsync_ms: f64,
+    /// CPU of a node for checking a password that it does not remember, in milliseconds.
+    pub password_ms: f64,
     /// Memory of a node after a load, in megabytes.
     pub node_mb: f64,
     /// Memory of a session in the database, in megabytes.
@@ -227,6 +229,7 @@ impl Figures {
             client_ms: number(&fixed, "client_ms")?,
             round_trip_ms: number(&fixed, "round_trip_ms")?,
             fsync_ms: number(&fixed, "fsync_ms")?,
+            password_ms: number(&fixed, "password_ms")?,
             node_mb: number(&fixed, "node_mb")?,
             session_mb: number(&fixed, "session_mb")?,
             item_bytes: number(&fixed, "item_bytes")?,
@@ -255,7 +258,7 @@ impl Figures {
         let _ = writeln!(
             text,
             "\ngroup database_ms={} wal_bytes={} commits_max={}\nfixed balancer_ms={} client_ms={} round_trip_ms={} \
-             fsync_ms={}\nfixed node_mb={} session_mb={} item_bytes={}\n",
+             fsync_ms={} password_ms={}\nfixed node_mb={} session_mb={} item_bytes={}\n",
             self.group_database_ms,
             self.group_wal_bytes,
             self.group_commits_max,
@@ -263,6 +266,7 @@ impl Figures {
             self.client_ms,
             self.round_trip_ms,
             self.fsync_ms,
+            self.password_ms,
             self.node_mb,
             self.session_mb,
             self.item_bytes

@@ -30,6 +30,15 @@ impl Histogram {
         }
     }
 
+    /// Takes all that another has.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
     /// How many times there are.
     #[must_use]
     pub const fn count(&self) -> u64 {

@@ -50,6 +50,15 @@ struct Arguments {
     /// Sessions that write, of each node.
     #[arg(long, value_name = "NUMBER", default_value_t = Fleet::default().writers)]
     writers: u32,
+    /// How long a node remembers that a password was right.
+    #[arg(long, value_name = "SECONDS", default_value_t = Fleet::default().login_cache_seconds)]
+    login_cache_seconds: f64,
+    /// Logins that a node remembers.
+    #[arg(long, value_name = "NUMBER", default_value_t = Fleet::default().login_cache_max)]
+    login_cache_max: f64,
+    /// The balancer gives requests to all nodes in turn, and not those of a person to one.
+    #[arg(long)]
+    in_turn: bool,
     /// A round trip between node and database.
     #[arg(long, value_name = "MS", default_value_t = Fleet::default().round_trip_ms)]
     round_trip_ms: f64,
@@ -154,6 +163,9 @@ fn scenarios(given: &Arguments, figures: &Figures, bar: &ProgressBar) -> Result<
     let like = Fleet {
         readers: given.readers.max(1),
         writers: given.writers.max(1),
+        login_cache_seconds: given.login_cache_seconds,
+        login_cache_max: given.login_cache_max,
+        by_person: !given.in_turn,
         round_trip_ms: given.round_trip_ms,
         fsync_ms: given.fsync_ms,
         replica_ms: given.replica_ms,

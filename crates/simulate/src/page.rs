@@ -67,11 +67,12 @@ fn measured(text: &mut String, figures: &Figures) {
         text,
         "\nA commit alone in its transaction is meant. Of its cost, {} ms of the database's CPU and {} bytes of the log are \
          the transaction's, and are shared by all commits that it holds. A round trip over loopback takes {} ms, a sync of \
-         the log {} ms. A node takes {} MB of memory, a session of the database {} MB, an item {} bytes on disk.\n",
+         the log {} ms, the check of a password {} ms of a node's CPU. A node takes {} MB of memory, a session of the database {} MB, an item {} bytes on disk.\n",
         two(figures.group_database_ms),
         grouped(figures.group_wal_bytes),
         two(figures.round_trip_ms),
         two(figures.fsync_ms),
+        two(figures.password_ms),
         two(figures.node_mb),
         two(figures.session_mb),
         grouped(figures.item_bytes)
@@ -102,12 +103,15 @@ fn assumed(text: &mut String) {
 type StepRow = (&'static str, &'static str, fn(&Sizing) -> String);
 
 fn arithmetic(text: &mut String, sizings: &[Sizing]) {
-    let steps: [StepRow; 15] = [
+    let steps: [StepRow; 16] = [
         ("requests a day", "mailboxes and sites × the table above", |one| large(one.daily)),
         ("requests a second, mean", "÷ 86,400", |one| large(one.daily / load::DAY_SECONDS)),
         ("in the busiest hour", "× 2.7", |one| large(one.peak)),
         ("commits a second then", "rate × commits", |one| large(one.commits)),
-        ("cores of nodes busy", "Σ rate × node CPU", |one| two(one.node_busy)),
+        ("logins not remembered", "1 − people remembered × later requests ÷ (1 + later requests)", |one| {
+            format!("{} %", two(one.unremembered * 100.0))
+        }),
+        ("cores of nodes busy", "Σ rate × node CPU, and for these the check of a password", |one| two(one.node_busy)),
         ("cores of databases busy", "Σ rate × database CPU", |one| two(one.database_busy)),
         ("databases", "÷ 40 % of 32 cores", |one| grouped(f64::from(one.databases))),
         ("cores of each", "2, 4, 8, 16 or 32, at most 40 % busy", |one| one.fleet.database_cores.to_string()),
@@ -121,7 +125,7 @@ fn arithmetic(text: &mut String, sizings: &[Sizing]) {
         ("log of a day, all, TB", "the mean × 86,400", |one| {
             two(one.log_mb_s / load::peak() * load::DAY_SECONDS / 1e6)
         }),
-        ("sessions at each database", "its nodes × 24", |one| one.sessions.to_string()),
+        ("sessions at each database", "its nodes × 16", |one| one.sessions.to_string()),
         ("databases on disk, TB", "5,000 items a mailbox × bytes of an item", |one| two(one.disk_tb)),
         ("object store, TB", "1 GB a mailbox", |one| large(one.object_tb)),
     ];

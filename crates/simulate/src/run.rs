@@ -101,6 +101,12 @@ enum Step {
     Come,
     /// A node takes it on.
     Admit,
+    /// Its login is looked up.
+    Know,
+    /// Its password is to be checked.
+    Check,
+    /// It is checked.
+    Checked,
     /// It is read.
     Parse,
     /// It needs the database.
@@ -124,6 +130,7 @@ struct Node {
     /// How often it was lost: what it did before does not come back.
     life: u32,
     requests: Queue<usize>,
+    checks: Queue<usize>,
     readers: Queue<usize>,
     writers: Queue<usize>,
 }
@@ -146,6 +153,8 @@ struct Run<'a> {
     cores: Vec<Queue<(Who, u64)>>,
     nodes: Vec<Node>,
     turn: usize,
+    /// The part of requests whose login is not remembered.
+    unremembered: f64,
     walked: u64,
     gathering: HashMap<(usize, u64), Gathering>,
     rows: Rows,
@@ -170,6 +179,7 @@ impl<'a> Run<'a> {
             is_there: true,
             life: 0,
             requests: Queue::new(fleet.requests_max),
+            checks: Queue::new(fleet.password_checks_max),
             readers: Queue::new(fleet.readers),
             writers: Queue::new(fleet.writers),
         };
@@ -191,6 +201,7 @@ impl<'a> Run<'a> {
             cores,
             nodes: (0..fleet.nodes).map(node).collect(),
             turn: 0,
+            unremembered: scenario.per_second().map_or(0.0, |rate| fleet.unremembered(scenario.mailboxes as f64, rate)),
             walked: 0,
             gathering: HashMap::new(),
             rows: Rows::default(),
@@ -339,6 +350,27 @@ impl<'a> Run<'a> {
                 }
             }
             Step::Admit => self.admit(number),
+            Step::Know => {
+                let known = self.chance.even() >= self.unremembered;
+                self.step(number, if known { Step::Parse } else { Step::Check });
+                let now = self.now;
+                let checks = self.nodes.get_mut(node).map(|node| &mut node.checks);
+                if known || checks.is_some_and(|checks| checks.take(now, number).is_some()) {
+                    self.job_goes_on(number);
+                }
+            }
+            Step::Check => {
+                self.step(number, Step::Checked);
+                self.compute(node, Who::Job(number), self.figures.password_ms);
+            }
+            Step::Checked => {
+                self.step(number, Step::Parse);
+                let now = self.now;
+                if let Some(next) = self.nodes.get_mut(node).and_then(|node| node.checks.give(now)) {
+                    self.job_goes_on(next);
+                }
+                self.job_goes_on(number);
+            }
             Step::Parse => {
                 self.step(number, Step::Session);
                 self.compute(node, Who::Job(number), cost.node_ms / 2.0);
@@ -400,7 +432,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The balancer gives requests to the nodes that are there, in turn.
+    /// The balancer gives requests to the nodes that are there. In turn: to give those of a person to one node spreads many
+    /// people as evenly.
     fn admit(&mut self, number: usize) {
         let count = self.nodes.len();
         let is_there = |node: &usize| self.nodes.get(*node).is_some_and(|node| node.is_there);
@@ -413,7 +446,7 @@ impl<'a> Run<'a> {
         let (now, waiting_max) = (self.now, self.fleet.requests_waiting_max as usize);
         let Some(node) = self.nodes.get_mut(place) else { return };
         if let Some(job) = self.jobs.get_mut(number) {
-            (job.node, job.life, job.step) = (place, node.life, Step::Parse);
+            (job.node, job.life, job.step) = (place, node.life, Step::Know);
         }
         if node.requests.waiting() >= waiting_max {
             self.refused += 1;
@@ -495,6 +528,7 @@ impl<'a> Run<'a> {
                 node.is_there = false;
                 node.life += 1;
                 let mut waiting: Vec<usize> = node.requests.clear(now);
+                waiting.extend(node.checks.clear(now));
                 waiting.extend(node.readers.clear(now));
                 let groups = node.writers.clear(now);
                 self.gathering.retain(|(node, _), gathering| {
@@ -534,6 +568,7 @@ impl<'a> Run<'a> {
         self.cores.iter_mut().for_each(|queue| queue.restart(now));
         for node in &mut self.nodes {
             node.requests.restart(now);
+            node.checks.restart(now);
             node.readers.restart(now);
             node.writers.restart(now);
         }
@@ -565,9 +600,11 @@ impl<'a> Run<'a> {
             }
         }
         let requests = self.nodes.iter_mut().map(|node| node.requests.means(now)).collect();
+        let checks = self.nodes.iter_mut().map(|node| node.checks.means(now)).collect();
         let readers = self.nodes.iter_mut().map(|node| node.readers.means(now)).collect();
         let writers = self.nodes.iter_mut().map(|node| node.writers.means(now)).collect();
         part("requests of the nodes", nodes * f64::from(fleet.requests_max), requests, true, false);
+        part("checks of passwords", nodes * f64::from(fleet.password_checks_max), checks, true, true);
         part("sessions that read", nodes * f64::from(fleet.readers), readers, true, true);
         part("sessions that write", nodes * f64::from(fleet.writers), writers, true, false);
         let time = (now - from).max(1) as f64;

@@ -155,6 +155,14 @@ impl Scenario {
         })
     }
 
+    /// Requests a second of the source that begins first; none where its clients ask without a pause.
+    pub(crate) fn per_second(&self) -> Option<f64> {
+        match self.sources.first().map(|source| &source.kind) {
+            Some(Kind::Open { rates, .. }) => Some(rates.iter().sum()),
+            Some(Kind::Closed { .. }) | None => None,
+        }
+    }
+
     /// Clients that ask without a pause, as the benchmark's do.
     #[must_use]
     pub fn closed(clients: u32, roots: u64, mix: Vec<(Operation, f64)>, seconds: f64) -> Self {

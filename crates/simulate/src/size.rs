@@ -7,6 +7,8 @@ pub(crate) const BUSY_MAX: f64 = 0.4;
 /// Cores of machines that can be had.
 const NODE_CORES: [u32; 3] = [2, 4, 8];
 const DATABASE_CORES: [u32; 5] = [2, 4, 8, 16, 32];
+/// Nodes of one database.
+const NODES_MAX: f64 = 1_000.0;
 /// One node may be lost.
 const NODES_MIN: f64 = 2.0;
 
@@ -19,8 +21,10 @@ pub struct Sizing {
     pub daily: f64,
     /// Requests a second in the busiest hour.
     pub peak: f64,
-    /// Cores of nodes that are busy then.
+    /// Cores of nodes that are busy then, passwords included.
     pub node_busy: f64,
+    /// The part of requests whose login is not remembered.
+    pub unremembered: f64,
     /// Cores of databases that are busy then.
     pub database_busy: f64,
     /// Commits a second then, each a transaction: those of different mailboxes do not gather.
@@ -50,20 +54,31 @@ pub fn size(figures: &Figures, mailboxes: u64, activity: f64, like: &Fleet) -> S
         Operation::ALL.iter().zip(rates).map(|(operation, rate)| rate * cost(*operation)).sum()
     };
     let commits = of_all(&|operation| figures.cost(operation).commits);
-    let node_busy = of_all(&|operation| figures.cost(operation).node_ms) / 1e3;
     let database_busy =
         (of_all(&|operation| figures.cost(operation).database_ms) + commits * figures.group_database_ms) / 1e3;
     let log_mb_s = (of_all(&|operation| figures.cost(operation).wal_bytes) + commits * figures.group_wal_bytes) / 1e6;
     let (largest_database, largest_node) = (32.0, 8.0);
     let databases = (database_busy / (largest_database * BUSY_MAX)).ceil().max(1.0);
-    let nodes = (node_busy / databases / (largest_node * BUSY_MAX)).ceil().max(NODES_MIN);
+    let peak: f64 = rates.iter().sum();
+    let working = of_all(&|operation| figures.cost(operation).node_ms) / 1e3 / databases;
+    // More nodes remember more logins: the number that is enough for what it has to check then.
+    let busy = |nodes: f64| {
+        let fleet = Fleet { nodes: nodes as u32, ..*like };
+        let unremembered = fleet.unremembered(mailboxes as f64 / databases, peak / databases);
+        (working + peak / databases * unremembered * figures.password_ms / 1e3, unremembered)
+    };
+    let mut nodes = NODES_MIN;
+    while busy(nodes).0 > nodes * largest_node * BUSY_MAX && nodes < NODES_MAX {
+        nodes += 1.0;
+    }
+    let (node_busy, unremembered) = busy(nodes);
     let smallest = |cores: &[u32], busy: f64| {
         let enough = cores.iter().copied().find(|cores| f64::from(*cores) * BUSY_MAX >= busy);
         enough.or(cores.last().copied()).unwrap_or(1)
     };
     let fleet = Fleet {
         nodes: nodes as u32,
-        node_cores: smallest(&NODE_CORES, node_busy / databases / nodes),
+        node_cores: smallest(&NODE_CORES, node_busy / nodes),
         database_cores: smallest(&DATABASE_CORES, database_busy / databases),
         ..*like
     };
@@ -71,8 +86,9 @@ pub fn size(figures: &Figures, mailboxes: u64, activity: f64, like: &Fleet) -> S
     Sizing {
         mailboxes,
         daily: rates.iter().sum::<f64>() / load::peak() * load::DAY_SECONDS,
-        peak: rates.iter().sum(),
-        node_busy,
+        peak,
+        node_busy: node_busy * databases,
+        unremembered,
         database_busy,
         commits,
         log_mb_s,
@@ -102,12 +118,16 @@ mod tests {
         near(sizing.daily, daily);
         near(sizing.peak, peak);
         near(sizing.commits, commits);
-        near(sizing.node_busy, peak / 1e3);
+        // 80 seconds between two requests of somebody, who has one node: 45 follow within an hour.
+        let later = peak / 1e6 * 3_600.0;
+        let remembered = 100_000.0 * f64::from(sizing.fleet.nodes) / 1e6 * later / (1.0 + later);
+        near(sizing.unremembered, 1.0 - remembered);
+        near(sizing.node_busy, peak * (1.0 + 20.0 * sizing.unremembered) / 1e3);
         near(sizing.database_busy, (peak * 0.5 + commits) / 1e3);
         near(sizing.log_mb_s, commits * 3_000.0 / 1e6);
-        // 13.1 cores busy of nodes and 11.0 of the database: 32 cores of which 12.8 may be busy, and 5 nodes of 8.
-        assert_eq!((sizing.databases, sizing.fleet.nodes, sizing.fleet.node_cores), (1, 5, 8));
-        assert_eq!((sizing.fleet.database_cores, sizing.sessions), (32, 5 * 24));
+        // 11.0 cores of the database are busy, of 32 of which 12.8 may be. Ten nodes remember everybody.
+        assert_eq!((sizing.databases, sizing.fleet.nodes, sizing.fleet.node_cores), (1, 10, 8));
+        assert_eq!((sizing.fleet.database_cores, sizing.sessions), (32, 10 * 16));
         near(sizing.disk_tb, 1e6 * 5_000.0 * 1_500.0 / 1e12);
         let few = size(&figures, 1_000, 1.0, &Fleet::default());
         assert_eq!((few.databases, few.fleet.nodes, few.fleet.node_cores, few.fleet.database_cores), (1, 2, 2, 2));

@@ -10,7 +10,7 @@ const HEAD: &str = "\
 # Benchmarks
 
 `cargo xtask bench` writes this file: without options the section of the layers (`--quick` leaves out 100,000 messages), with \
-`--large`, `--memory` or `--peers PATH` the others. Each section says when and where it ran.
+`--large`, `--memory`, `--scale` or `--peers PATH` the others. Each section says when and where it ran.
 ";
 
 pub(super) const LAYERS: Section = Section {
@@ -62,8 +62,19 @@ shares the machine; CPU is that of the server.
 ",
 };
 
+pub(super) const SCALE: Section = Section {
+    title: "Past one machine",
+    about: "\
+One node and three nodes of `highwater serve` over one PostgreSQL, each behind haproxy, which gives every request to the \
+next node, all on one machine; the embedded store beside them. Times are taken at the client; CPU is that of all nodes and of \
+all processes of the database. A delta finds ten messages, a page has 512, each client has a mailbox of its own unless said \
+otherwise. The log is the database's write-ahead log, with `fsync` and `synchronous_commit` on. `crates/simulate/figures.txt` \
+is written by the same run.
+",
+};
+
 /// In the order of the file.
-const ALL: &[&Section] = &[&LAYERS, &FLATNESS, &SERVED, &PEERS];
+const ALL: &[&Section] = &[&LAYERS, &FLATNESS, &SERVED, &SCALE, &PEERS];
 
 impl Section {
     /// The report with this section's figures; the other sections stay as they are.

@@ -29,6 +29,7 @@ pub(crate) fn figures() -> Figures {
         client_ms: 0.2,
         round_trip_ms: 0.05,
         fsync_ms: 1.0,
+        password_ms: 20.0,
         node_mb: 40.0,
         session_mb: 8.0,
         item_bytes: 1_500.0,
@@ -52,7 +53,9 @@ fn free() -> Figures {
     Figures { costs: vec![none; Operation::ALL.len()], group_database_ms: 0.0, group_wal_bytes: 0.0, ..figures() }
 }
 
+/// Without what takes time between machines; everybody's login is remembered.
 fn still(fleet: Fleet) -> Fleet {
+    let fleet = Fleet { login_cache_seconds: 1e12, login_cache_max: 1e12, ..fleet };
     Fleet { round_trip_ms: 0.0, fsync_ms: 0.0, replica_ms: 0.0, disk_mb_s: 1e12, ..fleet }
 }
 
@@ -86,7 +89,7 @@ fn cores_are_a_queue_of_many_servers() {
     set(&mut figures, Operation::Poll, cost);
     // No other queue may be in the way.
     let fleet = still(Fleet { database_cores: 4, readers: 10_000, requests_max: 10_000, ..Fleet::default() });
-    let report = quietly(&figures, &fleet, &open(Operation::Poll, 3_200.0, 100.0), 1);
+    let report = quietly(&figures, &fleet, &open(Operation::Poll, 3_200.0, 50.0), 1);
     near(report.per_second(), 3_200.0, 0.01);
     near(report.busy("cores of the database"), 0.8, 0.02);
     // 3.2 servers busy of 4: the chance to wait is 0.5964, the mean wait 0.5964 / (4 - 3.2) ms.
@@ -163,18 +166,36 @@ fn one_machine_shares_its_cores() {
     near(machine(1.0), 1.0 / 0.0018, 0.03);
 }
 
+/// Passwords that are not remembered are checked, a few at a time.
+#[test]
+fn passwords_are_checked() {
+    let mut figures = free();
+    figures.password_ms = 10.0;
+    let fleet = Fleet { nodes: 2, node_cores: 8, login_cache_seconds: 0.0, ..still(Fleet::default()) };
+    let fleet = Fleet { login_cache_seconds: 0.0, password_checks_max: 2, ..fleet };
+    // 400 a second are what two nodes with two checks at a time can do.
+    let report = quietly(&figures, &fleet, &open(Operation::Poll, 320.0, 60.0), 12);
+    near(report.busy("checks of passwords"), 0.8, 0.03);
+    near(report.busy("cores of the nodes"), 0.2, 0.03);
+    let report = quietly(&figures, &fleet, &open(Operation::Poll, 480.0, 60.0), 12);
+    assert!(report.at_ms(Operation::Poll, 0.5) > 1_000.0, "{}", report.at_ms(Operation::Poll, 0.5));
+    let known = Fleet { login_cache_seconds: 1e12, ..fleet };
+    assert_eq!(quietly(&figures, &known, &open(Operation::Poll, 480.0, 60.0), 12).at_ms(Operation::Poll, 0.99), 0.0);
+}
+
 #[test]
 fn a_lost_node_fails_what_it_had_and_the_others_go_on() {
     let figures = figures();
     let mut scenario = open(Operation::Create, 500.0, 20.0);
-    let ordinary = quietly(&figures, &Fleet::default(), &scenario, 6);
+    let fleet = Fleet { writers: 8, login_cache_seconds: 1e12, ..Fleet::default() };
+    let ordinary = quietly(&figures, &fleet, &scenario, 6);
     assert_eq!(ordinary.failed, 0);
     scenario.events = vec![(0.3, Event::NodeLost), (0.8, Event::NodeBack)];
-    let lost = quietly(&figures, &Fleet::default(), &scenario, 6);
+    let lost = quietly(&figures, &fleet, &scenario, 6);
     assert!((1..50).contains(&lost.failed), "{}", lost.failed);
     near(lost.per_second(), ordinary.per_second(), 0.02);
     // All nodes of one: everything waits until it is back.
-    let alone = quietly(&figures, &Fleet { nodes: 1, ..Fleet::default() }, &scenario, 6);
+    let alone = quietly(&figures, &Fleet { nodes: 1, ..fleet }, &scenario, 6);
     near(alone.per_second(), ordinary.per_second(), 0.15);
     assert!(alone.at_ms(Operation::Create, 0.99) > 5_000.0);
 }
@@ -184,7 +205,7 @@ fn a_lost_database_is_waited_for() {
     let figures = figures();
     let mut scenario = open(Operation::Poll, 500.0, 20.0);
     scenario.events = vec![(0.3, Event::DatabaseLost), (0.4, Event::DatabaseBack)];
-    let report = quietly(&figures, &Fleet::default(), &scenario, 7);
+    let report = quietly(&figures, &still(Fleet::default()), &scenario, 7);
     near(report.per_second(), 500.0, 0.03);
     let longest = report.at_ms(Operation::Poll, 1.0);
     assert!((1_900.0..2_600.0).contains(&longest), "{longest}");
@@ -193,7 +214,7 @@ fn a_lost_database_is_waited_for() {
 #[test]
 fn too_many_are_refused() {
     let figures = figures();
-    let fleet = Fleet { nodes: 1, node_cores: 1, requests_max: 4, requests_waiting_max: 10, ..Fleet::default() };
+    let fleet = Fleet { nodes: 1, node_cores: 1, requests_max: 4, requests_waiting_max: 10, ..still(Fleet::default()) };
     let report = quietly(&figures, &fleet, &open(Operation::Poll, 3_000.0, 10.0), 8);
     assert!(report.refused > 5_000, "{}", report.refused);
     near(report.busy("cores of the nodes"), 1.0, 0.1);
@@ -205,7 +226,7 @@ fn the_same_seed_gives_the_same_report() {
     let figures = figures();
     for name in Scenario::NAMES {
         let mut scenario = Scenario::named(name, 100_000, 1.0).unwrap();
-        scenario.seconds = 10.0;
+        scenario.seconds = 2.0;
         let run = |seed| quietly(&figures, &Fleet::default(), &scenario, seed).to_text();
         assert_eq!(run(9), run(9), "{name}");
         assert_ne!(run(9), run(10), "{name}");
@@ -217,7 +238,8 @@ fn the_same_seed_gives_the_same_report() {
 #[test]
 fn the_wall_is_where_it_is_said_to_be() {
     let figures = figures();
-    let fleet = Fleet { database_cores: 4, node_cores: 8, ..Fleet::default() };
+    let known = Fleet { login_cache_seconds: 1e12, login_cache_max: 1e12, ..Fleet::default() };
+    let fleet = Fleet { database_cores: 4, ..known };
     let peak = |mailboxes| {
         let mut scenario = Scenario::named("peak", mailboxes, 1.0).unwrap();
         scenario.seconds = 10.0;
