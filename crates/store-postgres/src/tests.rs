@@ -4,6 +4,7 @@ mod engines;
 mod opening;
 mod plans;
 mod reading;
+mod waking;
 
 use cluster::Postgres;
 use store::battery::block_on;
