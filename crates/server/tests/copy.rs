@@ -7,10 +7,12 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use highwater::system::SystemClock;
 use model::{CollectionId, Guid, ItemFlags, Random as _, RootId, SeededRandom, Time};
 use store::{
     Commit, NameTarget, NewItem, NewItemId, PartData, RootKind, Snapshot, Store, TransferLimit, TransferRow, Write,
@@ -204,6 +206,48 @@ fn the_command_says_what_to_do() {
     assert!(run(remove).0);
     let said = failed(&source, &target, &[]);
     assert!(said.contains("the target holds other data (root 0): give an empty one"), "{said}");
+}
+
+/// A site with its lists, which are made when it is first opened.
+fn add_site(data: &Path) {
+    let mut command = Command::new(PROGRAM);
+    command.args(["site", "add", "/sites/team", "--owner", "anna@example.com", "--data"]).arg(data);
+    assert!(run(command).0);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, Options::new(3)).unwrap());
+    block_on(async {
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SeededRandom::new(5)));
+        let engine = engine::Engine::open(store, clock, random, engine::Settings::default()).await.unwrap();
+        let anna = engine.directory().account("anna@example.com").await.unwrap().unwrap();
+        engine.open_site(&anna.caller, "/sites/team").await.unwrap();
+        engine.open_mailbox(&anna.caller, engine::MailboxName::Own).await.unwrap();
+    });
+}
+
+/// The commands of `docs/moving.md`, in their order, with other paths and without those that serve.
+#[test]
+fn the_commands_of_the_manual_work() {
+    let place = folder();
+    let manual = include_str!("../../../docs/moving.md");
+    let commands: Vec<&str> =
+        manual.lines().filter_map(|line| line.strip_prefix("    highwater store copy ")).collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    let source = place.path().join("var-lib-highwater");
+    std::fs::create_dir_all(&source).unwrap();
+    add_account(&source);
+    add_site(&source);
+    for words in commands {
+        let mut command = Command::new(PROGRAM);
+        command.args(["store", "copy"]);
+        for word in words.split(' ') {
+            match word.strip_prefix("/var/lib/").or_else(|| word.strip_prefix("/mnt/")) {
+                Some(name) => command.arg(place.path().join(format!("var-lib-{name}"))),
+                None => command.arg(word),
+            };
+        }
+        let (done, said) = run(command);
+        assert!(done && said.contains("read back from both sides they are the same:"), "{words}: {said}");
+    }
+    same(&source, &place.path().join("var-lib-highwater-again"));
 }
 
 /// Bytes of a part that is copied while the memory of the program is watched.

@@ -164,3 +164,25 @@ fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {percent}%, {msg}, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_is_full_when_everything_was_compared() {
+        let bar = ProgressBar::hidden();
+        let sum = Sum::new(bar.clone());
+        sum.hear(Step::Begun { roots: 2, rows: 300, bytes: 5_000 });
+        for (rows, bytes) in [(100, 5_000), (200, 0)] {
+            sum.hear(Step::Arrived { rows, bytes });
+            sum.hear(Step::Root);
+        }
+        assert_eq!(bar.message(), "copied 300 of 300 rows, 4.88 KiB of 4.88 KiB, 2 of 2 roots");
+        assert_eq!(bar.length(), Some(2 * bar.position()));
+        sum.hear(Step::Compared { rows: 250, bytes: 1_024 });
+        assert_eq!(bar.message(), "compared 250 of 300 rows, 1.00 KiB of 4.88 KiB, 2 of 2 roots");
+        sum.hear(Step::Compared { rows: 50, bytes: 3_976 });
+        assert_eq!(bar.length(), Some(bar.position()));
+    }
+}
