@@ -57,9 +57,21 @@ enum Command {
 /// Where the data are.
 #[derive(Debug, clap::Args)]
 struct Data {
-    /// The directory that holds the data. A running server may use it at the same time.
-    #[arg(long, value_name = "DIR")]
+    /// The directory that holds the data, or the URL of a database, such as postgres://USER@HOST/DATABASE. A running
+    /// server may use them at the same time.
+    #[arg(long, value_name = "DIR|URL", env = "HIGHWATER_DATA", hide_env_values = true)]
     data: String,
+    /// The object store where a database has its large parts: s3://BUCKET/PREFIX, az://CONTAINER/PREFIX,
+    /// gs://BUCKET/PREFIX or file:///FOLDER.
+    #[arg(long, value_name = "URL", env = "HIGHWATER_BLOBS", hide_env_values = true)]
+    blobs: Option<String>,
+}
+
+impl Data {
+    /// What a store is told besides where it is.
+    fn options(&self) -> stores::Options {
+        stores::Options { blobs: self.blobs.clone() }
+    }
 }
 
 /// Why a command ended without success; the text says what to do.
@@ -193,14 +205,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
     Ok(runtime.map_err(CliError::io("cannot start"))?.block_on(future))
 }
 
-async fn open(data: &str, missing: Missing, config: &Config) -> Result<Engine, CliError> {
-    let store = stores::open(data, missing, &SystemRandom)?;
+async fn open(data: &Data, missing: Missing, config: &Config) -> Result<Engine, CliError> {
+    let store = stores::open_with(&data.data, &data.options(), missing, &SystemRandom)?;
     Ok(Engine::open(store, Arc::new(SystemClock), Arc::new(SystemRandom), config.engine()).await?)
 }
 
 /// Opens the data for a command on accounts or sites.
 async fn open_directory(data: &Data, missing: Missing) -> Result<engine::Directory, CliError> {
-    Ok(open(&data.data, missing, &Config::default()).await?.directory())
+    Ok(open(data, missing, &Config::default()).await?.directory())
 }
 
 /// Reads an address to listen on.

@@ -7,16 +7,20 @@ use std::{
 
 use model::Random;
 use store::Store;
+use store_postgres::PostgresStore;
 
 /// A store that cannot be opened; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     /// A scheme that no store has.
-    #[error("no store speaks {0}: give a directory")]
+    #[error("no store speaks {0}: give a directory, or postgres://USER@HOST/DATABASE")]
     UnknownScheme(String),
     /// There is nothing, and nothing was to be made.
     #[error("there is no data in {0}: check the path, or begin with `highwater account add EMAIL --data {0}`")]
     Missing(String),
+    /// An object store that has no database.
+    #[error("--blobs goes with --data postgres://…: {0} keeps its large parts itself")]
+    NoBlobs(String),
     /// The store says why.
     #[error("cannot open the data in {location}: {message}")]
     Failed {
@@ -40,16 +44,40 @@ pub enum Missing {
 /// that are worked on at the same time by default, so that one of them may hold two.
 const READERS_MAX: usize = 128;
 
-type Open = fn(&str, u64) -> Result<Arc<dyn Store>, OpenStoreError>;
+/// Sessions of a node that read, and that write, in a database.
+const SESSIONS_MAX: (usize, usize) = (32, 8);
+
+/// What a store is told besides where it is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The address of the object store for large parts, for a database.
+    pub blobs: Option<String>,
+}
+
+type Open = fn(&str, &Options, u64) -> Result<Arc<dyn Store>, OpenStoreError>;
 
 /// Schemes, with what opens their locations. A location without a scheme is a directory of the first.
-const STORES: &[(&str, Open)] = &[("sqlite", open_sqlite), ("memory", open_memory)];
+const STORES: &[(&str, Open)] =
+    &[("sqlite", open_sqlite), ("memory", open_memory), ("postgres", open_postgres), ("postgresql", open_postgres)];
 
-/// Opens the store at `location`: a directory, or `scheme:rest`.
+/// Opens the store at `location`: a directory, `memory:`, or the URL of a database.
 ///
 /// # Errors
 /// When the scheme is unknown, when there is nothing and `missing` says so, or when the store fails.
 pub fn open(location: &str, missing: Missing, random: &dyn Random) -> Result<Arc<dyn Store>, OpenStoreError> {
+    open_with(location, &Options::default(), missing, random)
+}
+
+/// As [`open`], with an object store for large parts.
+///
+/// # Errors
+/// As [`open`], and where the store has no use for one.
+pub fn open_with(
+    location: &str,
+    options: &Options,
+    missing: Missing,
+    random: &dyn Random,
+) -> Result<Arc<dyn Store>, OpenStoreError> {
     // Positions and epochs stay below 2^63, since stores keep them in signed columns.
     let epoch = random.number() >> 1;
     let (scheme, rest) = scheme(location);
@@ -61,7 +89,23 @@ pub fn open(location: &str, missing: Missing, random: &dyn Random) -> Result<Arc
     if absent && missing == Missing::Refuse {
         return Err(OpenStoreError::Missing(location.to_owned()));
     }
-    open(rest, epoch)
+    open(if is_database(scheme) { location } else { rest }, options, epoch)
+}
+
+/// A location as it may be shown: of the URL of a database nothing that may be a secret.
+pub fn shown(location: &str) -> String {
+    if !is_database(scheme(location).0) {
+        return location.to_owned();
+    }
+    let place = location.split('?').next().unwrap_or_default();
+    match (place.split_once("://"), place.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => place.to_owned(),
+    }
+}
+
+fn is_database(scheme: &str) -> bool {
+    matches!(scheme, "postgres" | "postgresql")
 }
 
 /// The directory for files that a server on the store at `location` makes for a short time: beside the data, so that
@@ -84,11 +128,30 @@ fn scheme(location: &str) -> (&str, &str) {
     }
 }
 
-fn open_memory(_: &str, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {
+fn open_memory(_: &str, options: &Options, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {
+    without_blobs("memory", options)?;
     Ok(Arc::new(store::memory::MemoryStore::new(epoch)))
 }
 
-fn open_sqlite(path: &str, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {
+fn without_blobs(what: &str, options: &Options) -> Result<(), OpenStoreError> {
+    if options.blobs.is_some() { Err(OpenStoreError::NoBlobs(what.to_owned())) } else { Ok(()) }
+}
+
+fn open_postgres(url: &str, options: &Options, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {
+    Ok(Arc::new(database(url, options, epoch)?))
+}
+
+fn database(url: &str, options: &Options, epoch: u64) -> Result<PostgresStore, OpenStoreError> {
+    let failed =
+        |error: &dyn std::fmt::Display| OpenStoreError::Failed { location: shown(url), message: error.to_string() };
+    let blobs = options.blobs.as_deref().map(str::parse).transpose().map_err(|error| failed(&error))?;
+    let (readers, writers) = SESSIONS_MAX;
+    let options = store_postgres::Options { readers, writers, blobs, ..store_postgres::Options::new(epoch) };
+    PostgresStore::open(url, options).map_err(|error| failed(&error))
+}
+
+fn open_sqlite(path: &str, options: &Options, epoch: u64) -> Result<Arc<dyn Store>, OpenStoreError> {
+    without_blobs(path, options)?;
     let options = store_sqlite::Options { readers: READERS_MAX, ..store_sqlite::Options::new(epoch) };
     match store_sqlite::SqliteStore::open(Path::new(path), options) {
         Ok(store) => Ok(Arc::new(store)),
@@ -110,5 +173,27 @@ mod tests {
         assert!(error(&missing).contains("there is no data in"));
         assert!(error(&dir.path().display().to_string()).contains("there is no data in"));
         assert!(open("memory:", Missing::Refuse, &random).is_ok());
+        let blobs = |location: &str, blobs: &str| {
+            let options = Options { blobs: Some(blobs.to_owned()) };
+            open_with(location, &options, Missing::Make, &random).err().unwrap().to_string()
+        };
+        for folder in [&missing, "memory:"] {
+            assert!(blobs(folder, "file:///tmp/x").contains("--blobs goes with --data postgres://"));
+        }
+        let text = blobs("postgres://anna:secret@127.0.0.1:1/x?password=secret", "ftp://x/y?token=secret");
+        assert!(text.contains("postgres://…@127.0.0.1:1/x: ftp://x/y: ftp:// is not known"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (location, expected) in [
+            ("/var/lib/highwater", "/var/lib/highwater"),
+            ("postgres://anna:sec@ret@one,two:5433/name?password=x", "postgres://…@one,two:5433/name"),
+            ("postgresql://one/name?user=anna&password=x", "postgresql://one/name"),
+            ("postgres:nonsense", "postgres:nonsense"),
+        ] {
+            assert_eq!(shown(location), expected);
+        }
     }
 }

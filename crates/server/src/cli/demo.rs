@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CliError, block_on, open, say, serve};
+use super::{CliError, Data, block_on, open, say, serve};
 use crate::{
     Config, Server,
     demo::{self, Filled, LIST, SITE},
@@ -26,7 +26,7 @@ impl Demo {
         let config = Config { listen: self.listen, ..Config::default() };
         let dir = tempfile::Builder::new().prefix("highwater-demo-").tempdir();
         let dir = dir.map_err(CliError::io("cannot make a temporary directory"))?;
-        let data = dir.path().display().to_string();
+        let data = Data { data: dir.path().display().to_string(), blobs: None };
         let engine = block_on(open(&data, Missing::Make, &config))??;
         let running = Server::start(&config, &engine)?;
         // From here on a signal waits for its turn, so that the directory is removed in any case.
@@ -35,7 +35,7 @@ impl Demo {
         say(welcome(&format!("http://{}", running.address()), &filled))?;
         let done = serve::until_told(running, signals);
         drop(engine);
-        dir.close().map_err(CliError::io(format!("cannot remove {data}")))?;
+        dir.close().map_err(CliError::io(format!("cannot remove {}", data.data)))?;
         done
     }
 }

@@ -53,7 +53,7 @@ impl Import {
         if self.folder.split('/').all(|name| name.trim().is_empty()) {
             return Err(CliError::NoFolder);
         }
-        let engine = open(&self.data.data, Missing::Refuse, &Config::default()).await?;
+        let engine = open(&self.data, Missing::Refuse, &Config::default()).await?;
         let account = engine.directory().account(&self.email).await?;
         let caller = account.ok_or_else(|| CliError::NoAccount(self.email.clone()))?.caller;
         let mailbox = engine.open_mailbox(&caller, MailboxName::Own).await?;

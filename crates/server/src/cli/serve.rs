@@ -14,6 +14,7 @@ use crate::{
 
 Examples:
   highwater serve --data /var/lib/highwater
+  highwater serve --data postgres://highwater@database/highwater --blobs s3://highwater-parts/production
   highwater serve --data /var/lib/highwater --listen 127.0.0.1:9000 --config /etc/highwater.toml")]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -34,14 +35,17 @@ impl Serve {
         };
         config.listen = self.listen.unwrap_or(config.listen);
         let (engine, accounts) = block_on(async {
-            let engine = open(&self.data.data, Missing::Make, &config).await?;
+            let engine = open(&self.data, Missing::Make, &config).await?;
             let accounts = engine.directory().accounts().await?.len();
             Ok::<_, CliError>((engine, accounts))
         })??;
         let running = Server::start_with(&config, &engine, &stores::spool_directory(&self.data.data))?;
         let signals = hear_signals(&running)?;
         if accounts == 0 {
-            eprintln!("there are no accounts yet: highwater account add EMAIL --data {}", self.data.data);
+            eprintln!(
+                "there are no accounts yet: highwater account add EMAIL --data {}",
+                stores::shown(&self.data.data)
+            );
         }
         let done = until_told(running, signals);
         drop(engine);

@@ -33,7 +33,7 @@ impl Token {
 
 impl Explain {
     async fn run(self) -> Result<(), CliError> {
-        let engine = open(&self.data.data, Missing::Refuse, &Config::default()).await?;
+        let engine = open(&self.data, Missing::Refuse, &Config::default()).await?;
         let lines = engine.explain_token(self.token.trim()).await.lines;
         let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
         for (label, value) in lines {
