@@ -1,6 +1,7 @@
 //! What is particular to this store; the battery is in `tests/battery.rs`.
 
 mod engines;
+mod failover;
 mod opening;
 mod plans;
 mod reading;
