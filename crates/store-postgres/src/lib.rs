@@ -31,6 +31,7 @@ mod flush;
 mod large;
 mod load;
 mod news;
+mod objects;
 mod parts;
 mod plan;
 mod removal;
@@ -41,6 +42,7 @@ mod snapshot;
 mod statements;
 mod stats;
 mod steps;
+mod sweep;
 mod tables;
 mod transaction;
 mod transfer;
@@ -63,6 +65,7 @@ use session::Sessions;
 use snapshot::{PostgresSnapshot, Shown};
 use statements::{reads, writes};
 use stats::Counters;
+use sweep::Sweeper;
 use transaction::Transactions;
 use wake::Wakes;
 use writer::Writer;
@@ -70,6 +73,7 @@ use writer::Writer;
 pub use blobs::{Address as BlobsAddress, Settings as BlobsPatience};
 pub use plan::{Engine, plan};
 pub use stats::Stats;
+pub use sweep::Swept;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -89,6 +93,10 @@ pub struct Options {
     pub blobs: Option<BlobsAddress>,
     /// For how long the object store is waited for.
     pub blobs_patience: BlobsPatience,
+    /// For how long an object stays after nothing refers to it, and one that no row names; two hours at least.
+    pub blobs_grace: Duration,
+    /// How long after one sweep of the object store another one is begun, by whichever node.
+    pub blobs_sweep_every: Duration,
     /// How nodes learn of what others wrote.
     pub wake: Wake,
     /// A random number, given to the database when it is new.
@@ -106,6 +114,8 @@ impl Options {
             blob_threshold_bytes: 64 << 10,
             blobs: None,
             blobs_patience: BlobsPatience::new(),
+            blobs_grace: Duration::from_secs(24 * 3_600),
+            blobs_sweep_every: Duration::from_secs(3_600),
             wake: Wake::Notify,
             epoch,
         }
@@ -163,6 +173,7 @@ pub struct PostgresStore {
     threshold: usize,
     wakes: Wakes,
     blobs: Option<Blobs>,
+    sweeper: Option<Arc<Sweeper>>,
     counters: Arc<Counters>,
     patience: Duration,
     known: u32,
@@ -204,16 +215,41 @@ impl PostgresStore {
         };
         let moved = Moved::new(wakes.waiters().clone(), others);
         let patience = options.patience;
-        let transactions =
-            Transactions::new(Arc::clone(&writers), patience, Arc::clone(&counters), moved, options.epoch);
+        let transactions = Transactions::new(
+            Arc::clone(&writers),
+            patience,
+            blobs.clone(),
+            Arc::clone(&counters),
+            moved,
+            options.epoch,
+        );
+        let sweeper = blobs.clone().map(|blobs| {
+            let (sessions, grace) = (Arc::clone(&writers), options.blobs_grace);
+            Arc::new(Sweeper { blobs, sessions, patience, grace })
+        });
+        if let Some(sweeper) = &sweeper {
+            Sweeper::run(sweeper, options.blobs_sweep_every);
+        }
         let (transactions, threshold) = (Arc::new(transactions), options.blob_threshold_bytes);
         let writer = Writer::new(Arc::clone(&transactions), threshold);
-        Ok(Self { readers, writers, writer, transactions, threshold, wakes, blobs, counters, patience, known })
+        Ok(Self { readers, writers, writer, transactions, threshold, wakes, blobs, sweeper, counters, patience, known })
     }
 
     /// What the store has done since it was opened.
     pub fn stats(&self) -> Stats {
         self.counters.stats()
+    }
+
+    /// Removes objects that nothing needs any more; nothing where there is no object store. Costs one request of it for
+    /// each thousand objects, and statements for those that may go. Nodes do it by themselves from time to time.
+    ///
+    /// # Errors
+    /// [`StoreError::TryAgain`]; what was done stays done.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        match &self.sweeper {
+            Some(sweeper) => Ok(sweeper.sweep().await?),
+            None => Ok(Swept::default()),
+        }
     }
 
     async fn view(&self, root: RootId, shown: Shown) -> Result<Box<dyn Snapshot>, StoreError> {

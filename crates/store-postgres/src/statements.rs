@@ -1,6 +1,7 @@
 //! Every statement of the hot path, with the index that it runs along: what `plan` explains and the tests of plans check.
 
 pub(crate) mod copying;
+pub(crate) mod objects;
 pub(crate) mod reads;
 pub(crate) mod transfer;
 pub(crate) mod writes;
@@ -17,4 +18,4 @@ pub(crate) struct Hot {
 }
 
 /// All of them.
-pub(crate) const ALL: &[&[Hot]] = &[copying::HOT, reads::HOT, transfer::HOT, writes::HOT];
+pub(crate) const ALL: &[&[Hot]] = &[copying::HOT, objects::HOT, reads::HOT, transfer::HOT, writes::HOT];

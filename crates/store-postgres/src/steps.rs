@@ -32,14 +32,6 @@ const TICK_MARGIN_MINUTES: i64 = 24 * 60;
 /// Large parts that one trimming removes.
 const FREED_MAX: i64 = 64;
 
-/// What trimming did.
-#[derive(Debug)]
-pub(crate) struct Trimmed {
-    pub(crate) receipt: WriteReceipt,
-    /// Objects that nothing refers to any more, to be removed when the transaction has been committed.
-    pub(crate) objects: Vec<String>,
-}
-
 /// Removes a collection with its items, keys and tombstones. `seq` is the position that it takes.
 pub(crate) async fn drop_collection(
     session: &Session,
@@ -104,7 +96,7 @@ pub(crate) async fn trim(
     before: Time,
     rows_max: usize,
     at: Time,
-) -> Result<Trimmed, Failure> {
+) -> Result<WriteReceipt, Failure> {
     let (root, limit) = (root.to_i64(), rows_max.min(ROWS_MAX));
     let mut flight = Flight::default();
     for sql in [OLD_GRAVES, OLD_SPANS] {
@@ -144,8 +136,6 @@ pub(crate) async fn trim(
     flight.add(DELETE_OPERATIONS, vec![key(), Box::new(at.0.saturating_sub(OPERATION_TICKS))]);
     flight.add(DELETE_TICKS, vec![key(), Box::new(minute(before).saturating_sub(TICK_MARGIN_MINUTES))]);
     flight.add(DELETE_FREED, vec![key(), Box::new(at.0.saturating_sub(GRACE_TICKS)), Box::new(FREED_MAX)]);
-    let answers = flight.run(session).await?;
-    let objects = answers.last().into_iter().flatten().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
-    let rows = old.len() as u64;
-    Ok(Trimmed { receipt: WriteReceipt { rows, ..WriteReceipt::default() }, objects })
+    flight.run(session).await?;
+    Ok(WriteReceipt { rows: old.len() as u64, ..WriteReceipt::default() })
 }

@@ -2,6 +2,7 @@
 
 mod engines;
 mod failover;
+mod objects;
 mod opening;
 mod plans;
 mod reading;

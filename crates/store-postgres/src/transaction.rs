@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use blobs::Blobs;
 use model::{Guid, ItemId, RootId, Rope, Seq, Time};
 use sha2::{Digest, Sha256};
 use store::{Commit, Receipt, StoreError, Write, WriteReceipt};
@@ -23,7 +24,7 @@ use crate::{
     large::{self, Digests, Hash, Hashes},
     load::{Loaded, Needs},
     news::Moved,
-    removal,
+    objects, removal,
     session::{Pooled, Session, Sessions},
     stats::Counters,
     steps,
@@ -48,6 +49,8 @@ type Results = Vec<Result<Receipt, Refusal>>;
 pub(crate) struct Transactions {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) patience: Duration,
+    /// Where large parts are kept; without, in the database.
+    blobs: Option<Blobs>,
     counters: Arc<Counters>,
     moved: Moved,
     /// Sets the receipts of this node's groups apart from those of others.
@@ -116,6 +119,7 @@ impl Transactions {
     pub(crate) fn new(
         sessions: Arc<Sessions>,
         patience: Duration,
+        blobs: Option<Blobs>,
         counters: Arc<Counters>,
         moved: Moved,
         node: u64,
@@ -128,7 +132,7 @@ impl Transactions {
             .chain_update(number.to_le_bytes())
             .finalize();
         let node = digest.first_chunk().copied().unwrap_or_default();
-        Self { sessions, patience, counters, moved, node, groups: AtomicU64::new(0), clocks: Mutex::default() }
+        Self { sessions, patience, blobs, counters, moved, node, groups: AtomicU64::new(0), clocks: Mutex::default() }
     }
 
     /// A session that writes.
@@ -136,8 +140,28 @@ impl Transactions {
         self.sessions.take(self.patience).await
     }
 
+    /// The hashes of content that [`Self::stage`] needs. Costs reading it, and may block.
+    pub(crate) fn digests(&self, content: &Rope) -> Result<Digests, Failure> {
+        let digests = match &self.blobs {
+            // Those of its pieces come when it is stored.
+            Some(_) => blobs::hash_rope(content).map(|hash| Digests { hash, pieces: Vec::new() }),
+            None => large::digests(content),
+        };
+        digests.map_err(|error| StoreError::TryAgain(error.to_string()).into())
+    }
+
+    /// A number that no other writer comes to, here or elsewhere.
+    pub(crate) fn unique(&self) -> u64 {
+        let number = self.groups.fetch_add(1, Ordering::Relaxed);
+        let digest = Sha256::new().chain_update(self.node).chain_update(number.to_le_bytes()).finalize();
+        digest.first_chunk().copied().map_or(number, u64::from_le_bytes)
+    }
+
     /// Stores a large part, so that commits can refer to it.
     pub(crate) async fn stage(&self, root: RootId, digests: &Digests, content: &Rope, at: Time) -> Result<(), Failure> {
+        if let Some(blobs) = &self.blobs {
+            return objects::stage(self, blobs, (root, &digests.hash), content, at).await;
+        }
         let mut attempt = 0;
         loop {
             let session = self.session().await?;
@@ -288,8 +312,7 @@ impl Transactions {
         for (commit, hashes) in commits {
             for (place, part) in large::large_parts(commit, 0) {
                 if hashes.get(&place).is_some_and(|hash| missing.contains(hash)) {
-                    let digests = large::digests(&part.bytes);
-                    let digests = digests.map_err(|error| StoreError::TryAgain(error.to_string()))?;
+                    let digests = self.digests(&part.bytes)?;
                     self.stage(commit.root, &digests, &part.bytes, commit.at).await?;
                 }
             }
@@ -332,7 +355,7 @@ impl Transactions {
     }
 
     /// Waits for the database, but not for ever.
-    async fn patiently<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn patiently<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         timeout(self.patience, future).await.unwrap_or_else(|_| Err(Failure::no_answer(self.patience)))
     }
 
@@ -427,7 +450,7 @@ impl Transactions {
                 self.patiently(steps::drop_keys(session, root, *collection, *field, *rows_max)).await?
             }
             Write::TrimTombstones { before, rows_max } => {
-                self.patiently(steps::trim(session, root, *before, *rows_max, at)).await?.receipt
+                self.patiently(steps::trim(session, root, *before, *rows_max, at)).await?
             }
             Write::CreateCollection { .. }
             | Write::UpdateCollection { .. }

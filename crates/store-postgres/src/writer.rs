@@ -137,7 +137,7 @@ impl Shared {
     async fn stage(self: &Arc<Self>, commit: &Commit) -> Result<Hashes, StoreError> {
         let mut hashes = Hashes::new();
         for (place, part) in large::large_parts(commit, self.blob_threshold_bytes) {
-            let digests = large::digests(&part.bytes).map_err(|error| StoreError::TryAgain(error.to_string()))?;
+            let digests = self.transactions.digests(&part.bytes)?;
             hashes.insert(place, digests.hash);
             let (shared, root, at, content) = (Arc::clone(self), commit.root, commit.at, part.bytes.clone());
             let task = async move { shared.transactions.stage(root, &digests, &content, at).await };

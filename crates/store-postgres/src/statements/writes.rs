@@ -248,12 +248,11 @@ pub(crate) const DELETE_OPERATIONS: &str = "DELETE FROM operation WHERE root_id 
 
 pub(crate) const DELETE_TICKS: &str = "DELETE FROM tick WHERE root_id = $1 AND minute < $2";
 
-/// Removes large parts that were freed before a time, with their bytes; gives the objects to be removed afterwards.
+/// Removes large parts that were freed before a time, with their bytes. Those in an object store are swept.
 pub(crate) const DELETE_FREED: &str = "WITH gone AS (DELETE FROM blob_ref WHERE root_id = $1 AND refs <= 0
-    AND hash = ANY(ARRAY(SELECT hash FROM blob_ref WHERE root_id = $1 AND freed_at < $2
-      ORDER BY root_id, freed_at LIMIT $3)) RETURNING hash, object),
-  pieces AS (DELETE FROM blob_piece WHERE root_id = $1 AND hash = ANY(ARRAY(SELECT hash FROM gone)))
-  SELECT object FROM gone WHERE object IS NOT NULL";
+    AND hash = ANY(ARRAY(SELECT hash FROM blob_ref WHERE root_id = $1 AND freed_at < $2 AND object IS NULL
+      ORDER BY root_id, freed_at LIMIT $3)) RETURNING hash)
+  DELETE FROM blob_piece p USING gone WHERE p.root_id = $1 AND p.hash = gone.hash";
 
 /// Takes a root out of sight.
 /// Not of the hot path: a whole root goes.

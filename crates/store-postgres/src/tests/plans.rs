@@ -17,7 +17,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("delete parts", "part"),
     ("end spans", "to_seq"),
     ("delete epochs", "at <"),
-    ("delete freed parts", "object IS NOT NULL"),
+    ("delete freed parts", "object IS NULL"),
     ("delete freed parts", "refs <= 0"),
 ];
 
