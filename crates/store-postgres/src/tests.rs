@@ -1,5 +1,6 @@
 //! What is particular to this store; the battery is in `tests/battery.rs`.
 
+mod encryption;
 mod engines;
 mod failover;
 mod objects;
