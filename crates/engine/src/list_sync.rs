@@ -175,7 +175,7 @@ fn check_by_time(token: &ListToken, position: Seq, epochs: &[Epoch], engine: &En
     // What was issued behind the first position of a start cannot be older than the start. A token from behind the copy
     // from which a store was put back is, unless a clock was ahead.
     let begun = |epoch: &Epoch| epoch.at.plus_seconds(engine.settings().clock_skew_seconds);
-    let older = |epoch: &Epoch| position > epoch.first_seq && token.at < begun(epoch);
+    let older = |epoch: &Epoch| position > epoch.first_seq && token.earliest() < begun(epoch);
     if epochs.iter().any(older) {
         return Err(StateFault::LostTimeline);
     }

@@ -347,6 +347,11 @@ impl ListToken {
     pub(crate) const fn is_of(&self, epoch: u64) -> bool {
         self.at.0 & EPOCH_MASK == epoch.cast_signed() & EPOCH_MASK
     }
+
+    /// The earliest time at which it can have been issued: what the last bits say may be an epoch and no time.
+    pub(crate) const fn earliest(&self) -> Time {
+        Time(self.at.0 & !EPOCH_MASK)
+    }
 }
 
 /// What `highwater token explain` says of a token: lines of label and value.

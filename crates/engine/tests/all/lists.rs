@@ -379,6 +379,29 @@ fn a_store_that_was_put_back_refuses_what_was_issued_after_the_copy() {
     assert_eq!(refused(&token(&restored)), None);
 }
 
+/// The last bits of the time of a token may say an epoch that the copy has never heard of, and put the time ahead.
+#[test]
+fn a_copy_refuses_what_a_later_start_of_the_original_issued_just_before() {
+    let world = World::new(1);
+    let (list, guid) = list_of(&world.site(), "Tasks");
+    now(world.site().create_row(list, titled("a"))).unwrap();
+    // Where they put it ahead by more than a second.
+    while world.clock.now().0 % (1 << 24) > 6_000_000 {
+        world.clock.advance(1);
+    }
+    let (copy, original) = (world.restored(2), world.restored((1 << 24) - 1));
+    let site = original.site();
+    now(site.create_row(list, titled("lost"))).unwrap();
+    let lost = site.list_token(&now(site.begin()).unwrap(), guid, now(site.begin()).unwrap().position());
+    world.clock.advance(1);
+    let site = copy.site();
+    for name in ["b", "c", "d"] {
+        now(site.create_row(list, titled(name))).unwrap();
+    }
+    let error = now(site.sync_list(ListSync { list, token: &lost, rows_max: 40, judge: &all })).err();
+    assert_eq!(error, Some(EngineError::InvalidState(StateFault::LostTimeline)));
+}
+
 #[test]
 fn a_clock_that_was_put_back_spoils_no_tokens() {
     let world = World::new(1);
