@@ -12,14 +12,8 @@ use std::{
 use crate::{clients, object_server, tidy, workspace};
 
 /// Debian packages that tests use when they are there: the program to look for, the package it comes in.
-const PACKAGES: &[(&str, &str)] = &[
-    ("xmllint", "libxml2-utils"),
-    ("gcc", "gcc"),
-    ("curl", "curl"),
-    ("initdb", "postgresql"),
-    ("haproxy", "haproxy"),
-    ("faketime", "faketime"),
-];
+const PACKAGES: &[(&str, &str)] =
+    &[("xmllint", "libxml2-utils"), ("gcc", "gcc"), ("curl", "curl"), ("initdb", "postgresql"), ("haproxy", "haproxy")];
 
 /// Where Debian puts programs that are not on everybody's path.
 const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
@@ -140,7 +134,7 @@ fn unit_step() -> Result<Done, String> {
 }
 
 /// A call of cargo in the workspace.
-fn cargo_command(arguments: &[&str]) -> Command {
+pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     println!("cargo {}", arguments.join(" "));
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace());

@@ -91,7 +91,7 @@ impl HaProxy {
         })?;
         let new = Self { process, port, nodes: nodes.len(), folder };
         let until = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        while TcpStream::connect(new.address()).is_err() || new.nodes_up()? < nodes.len() {
+        while TcpStream::connect(new.address()).is_err() || !new.nodes_up().is_ok_and(|up| up == nodes.len()) {
             if !new.process.runs() || Instant::now() > until {
                 return Err(new.process.fault("does not find its nodes"));
             }

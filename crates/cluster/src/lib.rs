@@ -4,6 +4,7 @@
 //!
 //! A component that is not installed is [`Error::Missing`], so that a test can skip: [`or_skip`].
 
+mod clock;
 mod haproxy;
 mod node;
 mod object_server;

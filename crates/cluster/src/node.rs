@@ -4,13 +4,13 @@ use std::{
     ffi::OsString,
     fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use crate::{
-    Error, Port, Result,
+    Error, Port, Result, clock,
     process::{Folder, Launch, Process, Signal},
 };
 
@@ -28,7 +28,7 @@ pub struct NodeOptions {
     pub arguments: Vec<OsString>,
     /// Variables beside those of this process.
     pub environment: Vec<(OsString, OsString)>,
-    /// Seconds that its clock is ahead of this machine's; negative ones behind. Needs libfaketime (package `faketime`).
+    /// Seconds that its clock is ahead of this machine's; negative ones behind. Needs gcc.
     pub clock_ahead_seconds: i64,
 }
 
@@ -46,7 +46,7 @@ impl Node {
     /// Starts one and waits until it listens.
     ///
     /// # Errors
-    /// Where it ends, or does not listen within a minute; libfaketime is missing and needed.
+    /// Where it ends, or does not listen within a minute; a compiler is missing and needed.
     pub fn start(options: NodeOptions) -> Result<Self> {
         let folder = Folder::new()?;
         let mut new = Self { options, process: None, port: Port::free()?, starts: AtomicU32::new(0), folder };
@@ -75,7 +75,7 @@ impl Node {
     /// Starts it again, without waiting: see [`Self::wait_until_it_listens`].
     ///
     /// # Errors
-    /// As [`Process::start`]; libfaketime is missing and needed.
+    /// As [`Process::start`]; a compiler is missing and needed.
     pub fn launch(&mut self) -> Result<()> {
         let mut command = vec![self.options.program.clone().into_os_string(), "serve".into()];
         command.extend(self.options.arguments.iter().cloned());
@@ -83,10 +83,8 @@ impl Node {
         let mut environment = self.options.environment.clone();
         if self.options.clock_ahead_seconds != 0 {
             environment.extend([
-                ("LD_PRELOAD".into(), libfaketime()?.into_os_string()),
-                ("FAKETIME".into(), format!("{:+}", self.options.clock_ahead_seconds).into()),
-                ("DONT_FAKE_MONOTONIC".into(), "1".into()),
-                ("FAKETIME_DONT_FAKE_MONOTONIC".into(), "1".into()),
+                ("LD_PRELOAD".into(), clock::library()?.into_os_string()),
+                (clock::VARIABLE.into(), self.options.clock_ahead_seconds.to_string().into()),
             ]);
         }
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
@@ -101,8 +99,16 @@ impl Node {
     /// # Errors
     /// Where it ends, or says nothing within a minute; with its log.
     pub fn wait_until_it_listens(&self) -> Result<()> {
+        self.said("listening on ").map(|_| ())
+    }
+
+    /// Waits for a line of its output that begins so, and answers the rest of it.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until_it_listens`].
+    pub fn said(&self, beginning: &str) -> Result<String> {
         let process = self.process.as_ref().ok_or_else(|| Error::Failed("the node was not started".to_owned()))?;
-        process.line("listening on ", Duration::from_secs(START_SECONDS_MAX)).map(|_| ())
+        process.line(beginning, Duration::from_secs(START_SECONDS_MAX))
     }
 
     /// Where it listens, when it does.
@@ -152,14 +158,4 @@ impl Node {
         let log = |start| fs::read(self.folder.join(format!("log{start}"))).unwrap_or_default();
         starts.map(|start| String::from_utf8_lossy(&log(start)).into_owned()).collect()
     }
-}
-
-/// The library that shifts a process's clock.
-fn libfaketime() -> Result<PathBuf> {
-    let found = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let folders = found.map(|entry| entry.path().join("faketime")).chain([PathBuf::from("/usr/local/lib/faketime")]);
-    let mut files = folders.map(|folder| folder.join("libfaketimeMT.so.1"));
-    files
-        .find(|file: &PathBuf| Path::is_file(file))
-        .ok_or_else(|| Error::Missing("libfaketime (package faketime)".into()))
 }

@@ -6,6 +6,7 @@ use std::{
     ffi::OsString,
     fmt::Write as _,
     fs,
+    net::SocketAddr,
     os::unix::fs::chown,
     path::PathBuf,
     process::Command,
@@ -85,7 +86,7 @@ impl Postgres {
     /// # Errors
     /// Where there is no PostgreSQL, it does not start, or the disk of its own cannot be had.
     pub fn start(options: Options) -> Result<Self> {
-        let new = Self::prepare(options)?;
+        let new = Self::prepare(options, Port::free()?)?;
         let initdb = ["-D".into(), new.data().into_os_string(), "-U".into(), ROLE.into(), "--auth=trust".into()];
         let quick = ["--no-sync", "--no-locale", "--encoding=UTF8", "--wal-segsize=4"].map(OsString::from);
         program::output("initdb", &mut new.command("initdb", initdb.into_iter().chain(quick)))?;
@@ -93,15 +94,15 @@ impl Postgres {
         Ok(new)
     }
 
-    /// A folder and a port, without a cluster.
-    fn prepare(options: Options) -> Result<Self> {
+    /// A folder, without a cluster.
+    fn prepare(options: Options, port: Port) -> Result<Self> {
         let programs = program::postgres()?;
         let folder = Folder::new()?;
         let runs_as = program::unprivileged(folder.path())?;
         let new = Self {
             programs,
             options,
-            port: Port::free()?,
+            port,
             runs_as,
             process: Mutex::new(None),
             synchronous: Mutex::new(String::new()),
@@ -129,6 +130,11 @@ impl Postgres {
     /// Host and port, as they stand in a URL; several are joined with commas.
     pub fn authority(&self) -> String {
         self.port.address().to_string()
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// A URL that leads into this schema, which is made where it is not there. `schema` is a plain name.
@@ -180,6 +186,11 @@ impl Postgres {
         let mut psql = Command::new(self.programs.join("psql"));
         psql.env("PGCONNECT_TIMEOUT", "10").args(quiet);
         Ok(program::output("psql", &mut psql)?.trim_end().to_owned())
+    }
+
+    /// Whether the server answers.
+    pub fn answers(&self) -> bool {
+        self.sql("SELECT 1").is_ok()
     }
 
     /// Ends all sessions but its own; how many.
@@ -270,6 +281,13 @@ impl Postgres {
     pub fn free_disk(&self) -> Result<()> {
         fs::remove_file(self.data().join("filling"))
             .map_err(|error| Error::Failed(format!("the filling of a disk: {error}")))
+    }
+
+    /// Ends the server and throws the cluster away; its port is kept for another.
+    pub fn into_port(self) -> Port {
+        let Self { port, process, folder, .. } = self;
+        drop((process, folder));
+        port
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Process>> {

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, sync::PoisonError, sync::atomic::Ordering, time::Duration, time::Instant};
 
-use crate::{Error, Options, Postgres, Result, program};
+use crate::{Error, Options, Port, Postgres, Result, program};
 
 use super::{ASK_AGAIN, START_SECONDS_MAX};
 
@@ -21,7 +21,15 @@ impl Postgres {
     /// # Errors
     /// Where the copy cannot be made, or does not follow.
     pub fn standby(&self, replication: Replication) -> Result<Self> {
-        let new = Self::prepare(Options { disk_mib: None, ..self.options.clone() })?;
+        self.standby_at(Port::free()?, replication)
+    }
+
+    /// As [`Self::standby`], on the port of a server that is gone: see [`Self::into_port`].
+    ///
+    /// # Errors
+    /// As [`Self::standby`].
+    pub fn standby_at(&self, port: Port, replication: Replication) -> Result<Self> {
+        let new = Self::prepare(Options { disk_mib: None, ..self.options.clone() }, port)?;
         let name = format!("standby_{}", self.standbys.fetch_add(1, Ordering::Relaxed));
         let port = self.port.number();
         let from = format!("host=127.0.0.1 port={port} user=highwater application_name={name}");
@@ -50,6 +58,23 @@ impl Postgres {
             std::thread::park_timeout(ASK_AGAIN);
         }
         Ok(new)
+    }
+
+    /// Waits until a standby shows all that its primary has written by now.
+    ///
+    /// # Errors
+    /// Where one of them does not answer, or the standby is not there within a minute.
+    pub fn catch_up(&self, primary: &Self) -> Result<()> {
+        let written = primary.sql("SELECT pg_current_wal_lsn()")?;
+        let question = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        let until = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        while self.sql(&question)? != "t" {
+            if Instant::now() > until {
+                return Err(Error::Failed(format!("the standby does not catch up:\n{}", self.log_end())));
+            }
+            std::thread::park_timeout(ASK_AGAIN);
+        }
+        Ok(())
     }
 
     /// Makes a standby a primary: it begins a timeline of its own and takes writes. What it followed must have ended, or
