@@ -34,9 +34,9 @@ const EDGES: &[Edges] = &[
     Edges {
         name: "server",
         imports: &["content", "engine", "ews", "model", "sharepoint", "store", "store-postgres", "store-sqlite", "xml"],
-        in_tests: &[],
+        in_tests: &["cluster", "testkit"],
     },
-    Edges { name: "testkit", imports: &["engine", "model", "server", "store", "xml"], in_tests: &[] },
+    Edges { name: "testkit", imports: &["cluster", "engine", "model", "server", "store", "xml"], in_tests: &[] },
     Edges {
         name: "fuzzing",
         imports: &["content", "engine", "ews", "mapi", "model", "store", "xml"],

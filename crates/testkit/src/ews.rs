@@ -6,6 +6,7 @@ use xml::Node;
 
 use crate::{
     http::{Answer, Http},
+    retry::answered,
     tree::{Reach, Tree, escape},
 };
 
@@ -27,6 +28,7 @@ const FULL_READ_PAGES_MAX: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct Ews {
     http: Http,
+    frank: bool,
 }
 
 /// What a message is to a mirror.
@@ -177,7 +179,14 @@ fn folder_state(element: Node<'_>) -> FolderState {
 impl Ews {
     /// A client that sends over `http`.
     pub const fn new(http: Http) -> Self {
-        Self { http }
+        Self { http, frank: false }
+    }
+
+    /// The same client; a call after which clients come again does not panic, but fails with the words of the
+    /// [`Verdict`], such as `unknown: 504`: see [`crate::retry::Came`].
+    #[must_use]
+    pub fn frank(&self) -> Self {
+        Self { frank: true, ..self.clone() }
     }
 
     /// The connection.
@@ -192,7 +201,10 @@ impl Ews {
 
     /// Posts an envelope and reads the answer, which is either 200 or 500 with a fault.
     pub fn send(&self, envelope: &str) -> Tree {
-        let answer = self.post(envelope);
+        Self::read(&self.post(envelope))
+    }
+
+    fn read(answer: &Answer) -> Tree {
         let kind = answer.header("content-type").unwrap_or_default();
         assert!(kind.starts_with("text/xml"), "status {}, {kind}: {}", answer.status, answer.text());
         let tree = Tree::parse(answer.text());
@@ -208,7 +220,12 @@ impl Ews {
 
     /// As [`Self::call`]; the code of the first thing that failed instead of an answer where something failed.
     pub fn attempt(&self, request: &str) -> Result<Tree, String> {
-        let answer = self.call(request);
+        let answer = if self.frank {
+            let content = [("content-type", "text/xml; charset=utf-8")];
+            Self::read(&answered(self.http.try_send("POST", PATH, &content, envelope(request)))?)
+        } else {
+            self.call(request)
+        };
         if answer.fault().is_some() {
             return Err(code(&answer));
         }
@@ -271,12 +288,17 @@ impl Ews {
 
     /// Makes a message and returns its id.
     pub fn create_message(&self, folder: &str, subject: &str) -> String {
-        let answer = self.must(&format!(
+        self.try_create_message(folder, subject).unwrap_or_else(|code| panic!("{code} to CreateItem of {subject}"))
+    }
+
+    /// As [`Self::create_message`]; the code where it failed.
+    pub fn try_create_message(&self, folder: &str, subject: &str) -> Result<String, String> {
+        let answer = self.attempt(&format!(
             "<m:CreateItem MessageDisposition=\"SaveOnly\"><m:SavedItemFolderId>{folder}</m:SavedItemFolderId>\
              <m:Items><t:Message><t:Subject>{}</t:Subject></t:Message></m:Items></m:CreateItem>",
             escape(subject)
-        ));
-        own_id(responses(&answer)[0].at("Items/*"))
+        ))?;
+        Ok(own_id(responses(&answer)[0].at("Items/*")))
     }
 
     /// Makes an item from a MIME text and returns its id.

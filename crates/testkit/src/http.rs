@@ -5,16 +5,19 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use crate::retry::{Verdict, judge};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http::Request;
 
 /// Seconds after which a request is given up.
 const REQUEST_SECONDS_MAX: u64 = 60;
+/// Before a patient client repeats a request.
+const REPEAT_AFTER: Duration = Duration::from_millis(50);
 /// Bytes of an answer beyond which a test fails.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
@@ -22,8 +25,11 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Http {
     agent: ureq::Agent,
-    address: SocketAddr,
+    addresses: Arc<[SocketAddr]>,
+    /// The number of the next request.
+    next: Arc<AtomicUsize>,
     authorization: Option<String>,
+    patience: Option<Duration>,
 }
 
 /// What the server answered.
@@ -40,13 +46,20 @@ pub struct Answer {
 impl Http {
     /// A client without credentials.
     pub fn new(address: SocketAddr) -> Self {
+        Self::spread(vec![address])
+    }
+
+    /// A client of several nodes, at least one: each request, of all clones together, goes to the next of them. All are
+    /// addressed by the name of the first, as if a balancer stood there.
+    pub fn spread(addresses: Vec<SocketAddr>) -> Self {
         let configuration = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(REQUEST_SECONDS_MAX)))
             .build();
-        Self { agent: configuration.into(), address, authorization: None }
+        let next = Arc::default();
+        Self { agent: configuration.into(), addresses: addresses.into(), next, authorization: None, patience: None }
     }
 
     /// The same client with Basic credentials, sent on every request.
@@ -56,9 +69,16 @@ impl Http {
         Self { authorization: Some(format!("Basic {pair}")), ..self.clone() }
     }
 
-    /// Where the server listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    /// The same client; [`Self::send`] repeats for so long what clients of both protocols repeat, see [`judge`]. For
+    /// requests that only read.
+    #[must_use]
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self.clone() }
+    }
+
+    /// Where the server listens; the first of several.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// The value of the Authorization header, if there is one.
@@ -68,12 +88,23 @@ impl Http {
 
     /// Scheme and authority, as in `http://127.0.0.1:1234`.
     pub fn base(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Sends a request and waits for the whole answer. `path` begins with a slash and is encoded already.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        self.try_send(method, path, headers, body).expect("the server answers")
+        let Some(patience) = self.patience else {
+            return self.try_send(method, path, headers, body).expect("the server answers");
+        };
+        let (body, until) = (body.into(), Instant::now() + patience);
+        loop {
+            let answer = self.try_send(method, path, headers, body.clone());
+            let (Verdict::NotDone(why) | Verdict::Unknown(why)) = judge(&answer) else {
+                return answer.expect("an answer");
+            };
+            assert!(Instant::now() < until, "{why} after {patience:?}: {answer:?}");
+            std::thread::park_timeout(REPEAT_AFTER);
+        }
     }
 
     /// As [`Self::send`], with the failure of the connection as a text.
@@ -84,7 +115,11 @@ impl Http {
         headers: &[(&str, &str)],
         body: impl Into<Vec<u8>>,
     ) -> Result<Answer, String> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base()));
+        let node = self.addresses[self.next.fetch_add(1, Ordering::Relaxed) % self.addresses.len()];
+        let mut request = Request::builder().method(method).uri(format!("http://{node}{path}"));
+        if node != self.address() {
+            request = request.header("host", self.address().to_string());
+        }
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
@@ -111,7 +146,7 @@ impl Http {
     /// Writes `head` and then `length` bytes of `filling` on a socket of its own, until the server answers, and
     /// returns what it answered with the number of bytes that it took. An answer may be empty.
     pub fn pour(&self, head: &str, filling: u8, length: usize) -> (String, usize) {
-        let mut socket = TcpStream::connect(self.address).expect("the server listens");
+        let mut socket = TcpStream::connect(self.address()).expect("the server listens");
         let timeout = Some(Duration::from_secs(REQUEST_SECONDS_MAX));
         socket.set_read_timeout(timeout).expect("a socket");
         socket.set_write_timeout(timeout).expect("a socket");

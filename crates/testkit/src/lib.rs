@@ -12,6 +12,7 @@ pub mod librarian;
 pub mod lists;
 pub mod mirror;
 pub mod question;
+pub mod retry;
 pub mod scenario;
 pub mod schema;
 pub mod server;

@@ -6,6 +6,7 @@ use xml::Node;
 
 use crate::{
     http::{Answer, Http},
+    retry::answered,
     tree::{Reach, Tree, escape},
 };
 
@@ -243,14 +244,22 @@ impl Lists {
 
     /// UpdateListItems with what stands inside `Batch`.
     pub fn update(&self, list: &str, methods: &str) -> Vec<Outcome> {
-        let request = format!(
-            "<UpdateListItems xmlns=\"{SERVICE}\"><listName>{}</listName><updates>\
-             <Batch OnError=\"Continue\" DateInUtc=\"TRUE\" xmlns=\"\">{methods}</Batch></updates></UpdateListItems>",
-            escape(list)
-        );
-        let answer = self.call("UpdateListItems", &request);
+        let answer = self.call("UpdateListItems", &update_request(list, methods));
         assert!(answer.fault().is_none(), "{answer:?}");
         outcomes(&answer)
+    }
+
+    /// As [`Self::update`]; the words of the [`Verdict`](crate::retry::Verdict) where a client comes again.
+    pub fn try_update(&self, list: &str, methods: &str) -> Result<Vec<Outcome>, String> {
+        let action = format!("\"{SERVICE}UpdateListItems\"");
+        let headers = [("content-type", "text/xml; charset=utf-8"), ("soapaction", action.as_str())];
+        let body = format!(
+            "<soap:Envelope xmlns:soap=\"{SOAP_11}\"><soap:Body>{}</soap:Body></soap:Envelope>",
+            update_request(list, methods)
+        );
+        let answer = Self::read(&answered(self.http.try_send("POST", &self.path(), &headers, body))?);
+        assert!(answer.fault().is_none(), "{answer:?}");
+        Ok(outcomes(&answer))
     }
 
     /// Adds a row with these fields and returns it.
@@ -294,6 +303,14 @@ pub fn with_position(options: Option<&str>, position: &str) -> String {
         Some(options) if options.contains("</QueryOptions>") => options.replace("</QueryOptions>", &paging),
         _ => format!("<QueryOptions xmlns=\"\">{paging}"),
     }
+}
+
+fn update_request(list: &str, methods: &str) -> String {
+    format!(
+        "<UpdateListItems xmlns=\"{SERVICE}\"><listName>{}</listName><updates>\
+         <Batch OnError=\"Continue\" DateInUtc=\"TRUE\" xmlns=\"\">{methods}</Batch></updates></UpdateListItems>",
+        escape(list)
+    )
 }
 
 /// A Method element.

@@ -28,8 +28,10 @@ static PASSWORD_HASH: OnceLock<String> = OnceLock::new();
 /// The path of the site.
 pub const SITE: &str = "/sites/team";
 
-/// The stores that tests run on.
+/// The stores that are always there.
 pub const STORES: [StoreKind; 2] = [StoreKind::Memory, StoreKind::Sqlite];
+/// Nodes of [`StoreKind::Fleet`].
+const NODES: u64 = 3;
 
 /// A store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +40,45 @@ pub enum StoreKind {
     Memory,
     /// SQLite in a temporary folder.
     Sqlite,
+    /// PostgreSQL, with a schema of its own in the cluster that a process of tests shares.
+    Postgres,
+    /// The same, with three nodes: every request of a client goes to the next of them.
+    Fleet,
+}
+
+impl StoreKind {
+    /// Whether it can be had here; prints that `test` was skipped on it where it cannot.
+    ///
+    /// # Panics
+    /// Where PostgreSQL is there and does not start.
+    pub fn is_there(self, test: &str) -> bool {
+        match self {
+            Self::Memory | Self::Sqlite => true,
+            Self::Postgres | Self::Fleet => {
+                cluster::or_skip(cluster::shared(), &format!("{test} on {self:?}")).is_some()
+            }
+        }
+    }
+
+    /// How many of the random histories run on it: fewer where each takes longer.
+    pub const fn share(self, histories: u64) -> u64 {
+        match self {
+            Self::Memory | Self::Sqlite => histories,
+            Self::Postgres | Self::Fleet => histories.div_ceil(3),
+        }
+    }
+}
+
+/// The stores that tests of single answers run on: PostgreSQL, where it can be had, beside those that are always there.
+pub fn stores(test: &str) -> Vec<StoreKind> {
+    let more = Some(StoreKind::Postgres).filter(|kind| kind.is_there(test));
+    STORES.into_iter().chain(more).collect()
 }
 
 /// A server that runs until it is dropped.
 pub struct TestServer {
-    running: Running,
+    /// The first is that of `engine`.
+    running: Vec<Running>,
     runtime: tokio::runtime::Runtime,
     engine: Engine,
     clock: Option<Arc<FixedClock>>,
@@ -94,7 +130,7 @@ impl TestServer {
         let mut server = Self::memory();
         let engine = server.engine.clone().judging_by_cursor();
         let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
-        server.running = Server::start(&config, &engine).expect("the server starts");
+        server.running = vec![Server::start(&config, &engine).expect("the server starts")];
         server
     }
 
@@ -104,7 +140,7 @@ impl TestServer {
         let clock = Arc::new(FixedClock::new(time));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dynamic = Arc::clone(&clock) as Arc<dyn Clock>;
-        Self::serve(store, folder, 0, dynamic, Some(clock), "background_work = false").filled()
+        Self::serve(vec![store], folder, 0, dynamic, Some(clock), "background_work = false").filled()
     }
 
     fn fresh(kind: StoreKind, clock: Arc<dyn Clock>, fixed: Option<Arc<FixedClock>>, settings: &str) -> Self {
@@ -139,48 +175,63 @@ impl TestServer {
         fixed: Option<Arc<FixedClock>>,
         settings: &str,
     ) -> Self {
-        let location = match kind {
-            StoreKind::Memory => "memory:".to_owned(),
-            StoreKind::Sqlite => folder.path().join("data").display().to_string(),
+        let postgres = || cluster::shared().expect("PostgreSQL").fresh_url();
+        let (location, nodes) = match kind {
+            StoreKind::Memory => ("memory:".to_owned(), 1),
+            StoreKind::Sqlite => (folder.path().join("data").display().to_string(), 1),
+            StoreKind::Postgres => (postgres(), 1),
+            StoreKind::Fleet => (postgres(), NODES),
         };
-        let random = SeededRandom::new(0xe90c + start);
-        let store = stores::open(&location, Missing::Make, &random).expect("a store");
-        Self::serve(store, folder, start, clock, fixed, settings)
+        let store = |node| {
+            let random = SeededRandom::new(0xe90c + start * NODES + node);
+            stores::open(&location, Missing::Make, &random).expect("a store")
+        };
+        Self::serve((0..nodes).map(store).collect(), folder, start, clock, fixed, settings)
     }
 
+    /// A node for each store; all of them lead to the same data.
     fn serve(
-        store: Arc<dyn Store>,
+        stores: Vec<Arc<dyn Store>>,
         folder: tempfile::TempDir,
         start: u64,
         clock: Arc<dyn Clock>,
         fixed: Option<Arc<FixedClock>>,
         settings: &str,
     ) -> Self {
-        let random = Arc::new(SeededRandom::new(0x5eed + start));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let config = Config::parse(settings).expect("settings");
         let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), drain_lead_seconds: 0, ..config };
-        let engine = runtime.block_on(Engine::open(store, clock, random, config.engine())).expect("the engine opens");
-        let running = Server::start(&config, &engine).expect("the server starts");
+        let (mut running, mut first) = (Vec::new(), None);
+        for (node, store) in stores.into_iter().enumerate() {
+            // No two nodes, and no two starts, choose the same ids.
+            let random = Arc::new(SeededRandom::new(0x5eed + start + 1_000 * node as u64));
+            let engine = Engine::open(store, Arc::clone(&clock), random, config.engine());
+            let engine = runtime.block_on(engine).expect("the engine opens");
+            running.push(Server::start(&config, &engine).expect("the server starts"));
+            first.get_or_insert(engine);
+        }
+        let engine = first.expect("a store");
         Self { running, runtime, engine, clock: fixed, folder }
     }
 
     /// Stops the server in an orderly way and returns what it stored.
     pub fn stop(self) -> tempfile::TempDir {
         let Self { running, runtime, engine, clock: _, folder } = self;
-        assert!(running.shutdown(), "the server did not end in time");
+        for running in running {
+            assert!(running.shutdown(), "the server did not end in time");
+        }
         drop((engine, runtime));
         folder
     }
 
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.running.address()
+    /// Where it listens; the first of several.
+    pub fn address(&self) -> SocketAddr {
+        self.running[0].address()
     }
 
     /// A client without credentials.
     pub fn http(&self) -> Http {
-        Http::new(self.address())
+        Http::spread(self.running.iter().map(Running::address).collect())
     }
 
     /// The mailbox of an account: [`ANNA`] or [`BERT`].

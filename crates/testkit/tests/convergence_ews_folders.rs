@@ -150,7 +150,7 @@ fn beside(server: &TestServer, seed: u64) {
 
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
-    for seed in 0..HISTORIES {
+    for seed in 0..kind.share(HISTORIES) {
         history(&server, seed);
     }
     beside(&server, 100);
@@ -164,4 +164,18 @@ fn folders_converge_in_memory() {
 #[test]
 fn folders_converge_on_sqlite() {
     all(STORES[1]);
+}
+
+#[test]
+fn folders_converge_on_postgres() {
+    if StoreKind::Postgres.is_there("folders_converge") {
+        all(StoreKind::Postgres);
+    }
+}
+
+#[test]
+fn folders_converge_over_three_nodes() {
+    if StoreKind::Fleet.is_there("folders_converge") {
+        all(StoreKind::Fleet);
+    }
 }

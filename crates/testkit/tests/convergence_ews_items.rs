@@ -219,7 +219,7 @@ fn beside(server: &TestServer, seed: u64) {
 
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
-    for seed in 0..HISTORIES {
+    for seed in 0..kind.share(HISTORIES) {
         history(&server, seed, false);
         history(&server, 100 + seed, true);
     }
@@ -234,6 +234,20 @@ fn items_converge_in_memory() {
 #[test]
 fn items_converge_on_sqlite() {
     all(STORES[1]);
+}
+
+#[test]
+fn items_converge_on_postgres() {
+    if StoreKind::Postgres.is_there("items_converge") {
+        all(StoreKind::Postgres);
+    }
+}
+
+#[test]
+fn items_converge_over_three_nodes() {
+    if StoreKind::Fleet.is_there("items_converge") {
+        all(StoreKind::Fleet);
+    }
 }
 
 /// The test can fail: kinds judged by the cursor of the page diverge.

@@ -237,3 +237,17 @@ fn visitors_converge_in_memory() {
 fn visitors_converge_on_sqlite() {
     all(STORES[1]);
 }
+
+#[test]
+fn visitors_converge_on_postgres() {
+    if StoreKind::Postgres.is_there("visitors_converge") {
+        all(StoreKind::Postgres);
+    }
+}
+
+#[test]
+fn visitors_converge_over_three_nodes() {
+    if StoreKind::Fleet.is_there("visitors_converge") {
+        all(StoreKind::Fleet);
+    }
+}

@@ -271,3 +271,10 @@ fn questions_converge_in_memory() {
 fn questions_converge_on_sqlite() {
     all(STORES[1]);
 }
+
+#[test]
+fn questions_converge_over_three_nodes() {
+    if StoreKind::Fleet.is_there("questions_converge") {
+        all(StoreKind::Fleet);
+    }
+}

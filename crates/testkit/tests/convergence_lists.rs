@@ -278,7 +278,7 @@ fn retention_history(kind: StoreKind, seed: u64) {
 
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
-    for seed in 0..HISTORIES {
+    for seed in 0..kind.share(HISTORIES) {
         history(&server, seed);
         library_history(&server, 200 + seed);
     }
@@ -289,6 +289,9 @@ fn all(kind: StoreKind) {
 fn lists_converge_while_retention_trims() {
     retention_history(STORES[0], 300);
     retention_history(STORES[1], 301);
+    if StoreKind::Fleet.is_there("lists_converge_while_retention_trims") {
+        retention_history(StoreKind::Fleet, 302);
+    }
 }
 
 #[test]
@@ -299,4 +302,18 @@ fn lists_converge_in_memory() {
 #[test]
 fn lists_converge_on_sqlite() {
     all(STORES[1]);
+}
+
+#[test]
+fn lists_converge_on_postgres() {
+    if StoreKind::Postgres.is_there("lists_converge") {
+        all(StoreKind::Postgres);
+    }
+}
+
+#[test]
+fn lists_converge_over_three_nodes() {
+    if StoreKind::Fleet.is_there("lists_converge") {
+        all(StoreKind::Fleet);
+    }
 }

@@ -154,3 +154,10 @@ fn who_may_not_see_everything_converges_in_memory() {
 fn who_may_not_see_everything_converges_on_sqlite() {
     history(STORES[1], 9);
 }
+
+#[test]
+fn who_may_not_see_everything_converges_over_three_nodes() {
+    if StoreKind::Fleet.is_there("who_may_not_see_everything_converges") {
+        history(StoreKind::Fleet, 10);
+    }
+}
