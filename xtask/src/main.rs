@@ -3,6 +3,7 @@
 mod behaviour;
 mod bench;
 mod clients;
+mod faults;
 mod licences;
 mod object_server;
 mod test;
@@ -16,9 +17,13 @@ cargo xtask COMMAND
   test [--strict] [--only STEP]
         Installs what the tests need (Debian packages as root, Python and npm packages in the target folder) and runs all of
         them: tidy, fmt, clippy, unit (unit and integration tests), clients (the real clients of clients/ against a
-        running server). Stops at the first step that fails. The summary says what each step took and all that was
+        running server, and against three nodes over one database). Stops at the first step that fails. The summary says what each step took and all that was
         skipped. --strict fails where something was skipped, except for what needs ../shared where there is none.
         STEP is one of tidy, fmt, clippy, unit, clients.
+  faults [--minutes N] [--seed N]
+        Clients of both protocols write and mirror while nodes, database and balancer are killed, restarted and replaced:
+        crates/server/tests/fleet_faults, for N minutes (15 where nothing else is said; as part of the tests, a quarter of
+        one, and two where .ci/run starts them).
   tidy  Checks the table of edges between crates, the licences of what we depend on, and the hygiene of files.
   behaviour
         Writes docs/behaviour.md, which says what test holds which line of the required behaviour; tidy checks it.
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test", options @ ..] => test::run(options),
+        ["faults", options @ ..] => faults::run(options),
         ["tidy"] => tidy::run(),
         ["behaviour"] => behaviour::run(),
         ["bench", options @ ..] => bench::run(options),
