@@ -1,12 +1,15 @@
-//! The real clients: each script of `clients/` runs against a server of its own kind, started here.
+//! The real clients: each script of `clients/` runs against a server that is started here, and once more against three
+//! nodes on one database behind a balancer, which gives every request of a client to another of them.
+
+mod served;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
+use self::served::{Fleets, Served};
 use crate::{
     test::{Done, apt_install, cargo},
     workspace,
@@ -36,14 +39,22 @@ const PROGRAMS: &[(&str, &str, &str)] = &[("ews_crate.py", "ews_crate", "EWS_CRA
 /// What the scripts for Node import besides their packages.
 const NODE_HELPER: &str = "raw.mjs";
 
-/// Accounts that the scripts use.
-const ACCOUNTS: &[(&str, &str)] = &[("anna@example.com", "anna-password-1"), ("bert@example.com", "bert-password-2")];
+/// The script that starts a server of its own.
+const SERVES_ITSELF: &str = "curl_demo.py";
 
 /// Runs all clients; those that fail are named at the end, so that one does not hide another.
 pub(crate) fn run() -> Result<Done, String> {
     cargo(&["build", "--package", "highwater", "--locked", "--quiet"])?;
-    let (python, node) = (Python::prepare()?, Node::prepare());
-    let (mut passed, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let (python, node, fleets) = (Python::prepare()?, Node::prepare(), Fleets::prepare());
+    let (mut passed, mut spread, mut failed, mut skipped) = (Vec::new(), 0, Vec::new(), Vec::new());
+    let fleets = match fleets {
+        Ok(fleets) => Some(fleets),
+        Err(cluster::Error::Missing(what)) => {
+            skipped.push(format!("the clients against three nodes: there is no {what}"));
+            None
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     for (script, packages) in CLIENTS {
         let ready = if let Some((_, project, variable)) = PROGRAMS.iter().find(|(of, ..)| of == script) {
             program(project, packages).map(|(version, path)| {
@@ -65,18 +76,38 @@ pub(crate) fn run() -> Result<Done, String> {
         };
         let shown = format!("{script} {version}").trim_end().to_owned();
         println!("\n--- clients/{shown}");
-        let server = Server::start()?;
-        let status = command
-            .env("HIGHWATER_URL", &server.url)
-            .env("HIGHWATER_BIN", binary())
-            .env("HIGHWATER_DATA", &server.data)
-            .status()
-            .map_err(|error| format!("{script}: {error}"))?;
-        server.stop()?;
-        if status.success() { passed.push(shown) } else { failed.push(shown) }
+        if !run_against(Served::embedded()?, script, &mut command)? {
+            failed.push(shown);
+            continue;
+        }
+        if let Some(fleets) = fleets.as_ref().filter(|_| *script != SERVES_ITSELF) {
+            println!("\n--- clients/{shown}, against three nodes");
+            if !run_against(fleets.fresh()?, script, &mut command)? {
+                failed.push(format!("{shown} against three nodes"));
+                continue;
+            }
+            spread += 1;
+        }
+        passed.push(shown);
     }
     let fault = (!failed.is_empty()).then(|| format!("clients that failed: {}", failed.join(", ")));
-    Ok(Done { what: format!("{} passed: {}", passed.len(), passed.join(", ")), skipped, fault })
+    let what = format!("{} passed, {spread} of them against three nodes too: {}", passed.len(), passed.join(", "));
+    Ok(Done { what, skipped, fault })
+}
+
+/// Runs one script against what serves it; whether it passed. What serves it must end well.
+fn run_against(served: Served, script: &str, command: &mut Command) -> Result<bool, String> {
+    let status = command
+        .env("HIGHWATER_URL", served.url())
+        .env("HIGHWATER_BIN", binary())
+        .env("HIGHWATER_DATA", served.data())
+        .status()
+        .map_err(|error| format!("{script}: {error}"))?;
+    if !status.success() {
+        eprintln!("{}", served.logs());
+    }
+    served.stop()?;
+    Ok(status.success())
 }
 
 /// Whether a command ends well; what it prints is dropped.
@@ -221,62 +252,6 @@ fn target() -> PathBuf {
 
 fn binary() -> PathBuf {
     target().join("debug/highwater")
-}
-
-/// A server on a free port of the loopback, over a store of its own that is removed at the end.
-struct Server {
-    child: Child,
-    url: String,
-    data: PathBuf,
-}
-
-impl Server {
-    fn start() -> Result<Self, String> {
-        let data = target().join(format!("clients-data-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&data);
-        fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-        for (address, password) in ACCOUNTS {
-            let mut child = Command::new(binary())
-                .args(["account", "add", address, "--password-stdin", "--data"])
-                .arg(&data)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()
-                .map_err(|error| format!("{}: {error}", binary().display()))?;
-            if let Some(mut input) = child.stdin.take() {
-                writeln!(input, "{password}").map_err(|error| error.to_string())?;
-            }
-            if !child.wait().is_ok_and(|status| status.success()) {
-                return Err(format!("account add {address} failed"));
-            }
-        }
-        let site = ["site", "add", "/sites/team", "--title", "Team", "--owner", "anna@example.com", "--data"];
-        let made = Command::new(binary()).args(site).arg(&data).stdout(Stdio::null()).status();
-        if !made.is_ok_and(|status| status.success()) {
-            return Err("site add failed".into());
-        }
-        let mut child = Command::new(binary())
-            .env("RUST_LOG", "warn")
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(&data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        // The first line on standard output ends with the URL.
-        let output = child.stdout.take().ok_or("no output")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-        let url = url.ok_or_else(|| format!("the server did not say where it listens: {line}"))?.trim_end_matches('/');
-        Ok(Self { child, url: url.to_owned(), data })
-    }
-
-    fn stop(mut self) -> Result<(), String> {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let status = self.child.wait().map_err(|error| error.to_string())?;
-        let _ = fs::remove_dir_all(&self.data);
-        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
-    }
 }
 
 #[cfg(test)]
