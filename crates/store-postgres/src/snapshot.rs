@@ -160,7 +160,7 @@ impl Reader {
                 self.session.rows(sql, &[&root]),
             ))
             .await?;
-        self.counters.read(1, row.len());
+        self.counters.began();
         row.first().map(rows::root).transpose()
     }
 }

@@ -9,7 +9,7 @@ pub struct Stats {
     pub groups: u64,
     /// Commits in them.
     pub commits: u64,
-    /// Rows that reads fetched.
+    /// Rows that reads fetched, those of the roots of snapshots not included.
     pub rows_read: u64,
     /// Statements that reads sent, without those that begin and end a snapshot.
     pub read_statements: u64,
@@ -35,6 +35,11 @@ impl Counters {
         self.read_flights.fetch_add(1, Ordering::Relaxed);
         self.read_statements.fetch_add(statements as u64, Ordering::Relaxed);
         self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// The beginning of one snapshot.
+    pub(crate) fn began(&self) {
+        self.read_flights.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One transaction of some commits.
