@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long it may take until it accepts connections.
-const START_SECONDS_MAX: u64 = 60;
+const START_SECONDS_MAX: u64 = 180;
 /// Between two looks whether it does.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// The program, and the virtual environment under `target` that `cargo xtask test` puts it into.

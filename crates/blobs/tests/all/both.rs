@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blobs::{BlobError, Counts, PIECE_BYTES, hash_rope};
+use blobs::{BlobError, Counts, PIECE_BYTES, Settings, hash_rope};
 use model::{Extent, MemorySpool, RootId, Rope, Spool, Time};
 use store::{StoreError, battery::block_on};
 
@@ -20,6 +20,20 @@ macro_rules! on_both {
             })*
         }
     };
+}
+
+/// The same on any store: `HIGHWATER_TEST_BLOBS=az://… cargo test -p blobs elsewhere`, with a container that is empty.
+#[test]
+fn elsewhere() {
+    let Ok(address) = std::env::var("HIGHWATER_TEST_BLOBS") else { return };
+    let place = |name: &str| {
+        let (place, parameters) = address.split_once('?').unwrap_or((&address, ""));
+        Place::at(format!("{place}/{name}?{parameters}"), Settings::default())
+    };
+    content_of_every_length_comes_back_in_ranges_and_whole(&place("content"));
+    what_lies_outside_of_memory_is_stored_as_it_is_read(&place("spools"));
+    a_walk_sees_what_is_there_and_removing_may_be_repeated(&place("walks"));
+    one_database_owns_a_place(&place("owners"));
 }
 
 on_both! {
@@ -129,8 +143,7 @@ fn what_is_lost_is_told_from_a_store_that_is_not_there(place: &Place) {
         None => format!("{}/elsewhere", place.address),
     };
     let elsewhere =
-        blobs::Blobs::open(&address.parse().unwrap(), blobs::Settings::default(), place.runtime.handle().clone())
-            .unwrap();
+        blobs::Blobs::open(&address.parse().unwrap(), Settings::default(), place.runtime.handle().clone()).unwrap();
     let error = block_on(elsewhere.claim("database-1", false)).unwrap_err();
     assert!(matches!(&error, BlobError::Foreign(text) if text.contains("no object .highwater")), "{error}");
     assert!(matches!(block_on(elsewhere.check()), Err(BlobError::Unavailable(_))));
