@@ -69,8 +69,9 @@ struct Data {
 
 impl Data {
     /// What a store is told besides where it is.
-    fn options(&self) -> stores::Options {
-        stores::Options { blobs: self.blobs.clone() }
+    fn options(&self, config: &Config) -> stores::Options {
+        let blobs_grace = std::time::Duration::from_secs(config.blob_grace_hours * 3_600);
+        stores::Options { blobs: self.blobs.clone(), blobs_grace }
     }
 }
 
@@ -206,7 +207,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
 }
 
 async fn open(data: &Data, missing: Missing, config: &Config) -> Result<Engine, CliError> {
-    let store = stores::open_with(&data.data, &data.options(), missing, &SystemRandom)?;
+    let store = stores::open_with(&data.data, &data.options(config), missing, &SystemRandom)?;
     Ok(Engine::open(store, Arc::new(SystemClock), Arc::new(SystemRandom), config.engine()).await?)
 }
 

@@ -121,6 +121,9 @@ settings! {
     recycle_bin_days: u64 = 30, "days", Some(0..=3_650);
     /// How often deletions that are past the retention are removed.
     trim_interval_seconds: u64 = 3_600, "seconds", Some(10..=604_800);
+    /// How long large parts stay in the object store of a database (`--blobs`) after nothing needs them, so that a backup
+    /// of the database is whole with the objects that are copied after it.
+    blob_grace_hours: u64 = 24, "hours", Some(2..=87_600);
     /// Changed rows in one answer of GetListItemChangesSinceToken to a token; the rest follows in further answers.
     list_changes_max: u64 = 40, "rows", Some(1..=1_000);
     /// Whether the answer to a token from before a change of the list's fields has all rows of the list, not only those

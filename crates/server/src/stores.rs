@@ -3,11 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use model::Random;
 use store::Store;
 use store_postgres::PostgresStore;
+pub use store_postgres::Swept;
 
 /// A store that cannot be opened; the text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +50,18 @@ const READERS_MAX: usize = 128;
 const SESSIONS_MAX: (usize, usize) = (32, 8);
 
 /// What a store is told besides where it is.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     /// The address of the object store for large parts, for a database.
     pub blobs: Option<String>,
+    /// For how long what nothing needs stays there.
+    pub blobs_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { blobs: None, blobs_grace: Duration::from_secs(24 * 3_600) }
+    }
 }
 
 type Open = fn(&str, &Options, u64) -> Result<Arc<dyn Store>, OpenStoreError>;
@@ -90,6 +100,19 @@ pub fn open_with(
         return Err(OpenStoreError::Missing(location.to_owned()));
     }
     open(if is_database(scheme) { location } else { rest }, options, epoch)
+}
+
+/// Removes what nothing needs from the object store of the database at `location`.
+///
+/// # Errors
+/// As [`open_with`], and what the database or the object store says.
+pub async fn sweep(location: &str, options: &Options, random: &dyn Random) -> Result<Swept, OpenStoreError> {
+    if !is_database(scheme(location).0) || options.blobs.is_none() {
+        let message = "there is no object store to sweep: give --data postgres://… and --blobs".to_owned();
+        return Err(OpenStoreError::Failed { location: shown(location), message });
+    }
+    let swept = database(location, options, random.number() >> 1)?.sweep().await;
+    swept.map_err(|error| OpenStoreError::Failed { location: shown(location), message: error.to_string() })
 }
 
 /// A location as it may be shown: of the URL of a database nothing that may be a secret.
@@ -146,7 +169,9 @@ fn database(url: &str, options: &Options, epoch: u64) -> Result<PostgresStore, O
         |error: &dyn std::fmt::Display| OpenStoreError::Failed { location: shown(url), message: error.to_string() };
     let blobs = options.blobs.as_deref().map(str::parse).transpose().map_err(|error| failed(&error))?;
     let (readers, writers) = SESSIONS_MAX;
-    let options = store_postgres::Options { readers, writers, blobs, ..store_postgres::Options::new(epoch) };
+    let blobs_grace = options.blobs_grace;
+    let options =
+        store_postgres::Options { readers, writers, blobs, blobs_grace, ..store_postgres::Options::new(epoch) };
     PostgresStore::open(url, options).map_err(|error| failed(&error))
 }
 
@@ -174,7 +199,7 @@ mod tests {
         assert!(error(&dir.path().display().to_string()).contains("there is no data in"));
         assert!(open("memory:", Missing::Refuse, &random).is_ok());
         let blobs = |location: &str, blobs: &str| {
-            let options = Options { blobs: Some(blobs.to_owned()) };
+            let options = Options { blobs: Some(blobs.to_owned()), ..Options::default() };
             open_with(location, &options, Missing::Make, &random).err().unwrap().to_string()
         };
         for folder in [&missing, "memory:"] {

@@ -2,13 +2,19 @@
 
 mod copy;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use model::Random as _;
 
 use copy::Copy;
 
-use super::{CliError, confirm, say};
-use crate::{stores::OpenStoreError, system::SystemRandom};
+use super::{CliError, Data, block_on, confirm, say};
+use crate::{
+    Config,
+    stores::{self, OpenStoreError, Swept},
+    system::SystemRandom,
+};
 
 /// The store.
 #[derive(Debug, Subcommand)]
@@ -35,6 +41,22 @@ PostgreSQL itself remembers.
 Example:
   highwater store restored --data postgres://highwater@database/highwater")]
     Restored(Restored),
+    /// Remove from the object store what nothing needs any more. Servers do it by themselves every hour.
+    #[command(after_help = "What was needed within the last blob_grace_hours stays. Servers may run meanwhile.
+
+Example:
+  highwater store sweep --data postgres://highwater@database/highwater --blobs s3://highwater-parts/production")]
+    Sweep(Sweep),
+}
+
+/// What `store sweep` takes.
+#[derive(Debug, Args)]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    data: Data,
+    /// A TOML file with settings; of them blob_grace_hours is used.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// What `store plan` takes.
@@ -73,7 +95,18 @@ impl Store {
             }
             Self::Plan(command) => command.run(),
             Self::Restored(command) => command.run(),
+            Self::Sweep(command) => command.run(),
         }
+    }
+}
+
+impl Sweep {
+    fn run(self) -> Result<(), CliError> {
+        let config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let options = self.data.options(&config);
+        let swept = block_on(stores::sweep(&self.data.data, &options, &SystemRandom))?;
+        let Swept { freed, left_over, unfinished } = swept?;
+        say(format_args!("removed {freed} objects that were freed, {left_over} without a row, {unfinished} unfinished"))
     }
 }
 
