@@ -203,6 +203,15 @@ impl Directory {
         self.rows(ACCOUNTS).await?.iter().map(account).collect()
     }
 
+    /// Whether there is any account. Costs a row.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn has_accounts(&self) -> Result<bool, EngineError> {
+        let mut snapshot = self.engine.store().snapshot(RootId::CONTROL).await?;
+        Ok(!snapshot.list(ACCOUNTS, None, 1, Want::HOT).await?.rows.is_empty())
+    }
+
     /// Gives an account another password.
     ///
     /// # Errors

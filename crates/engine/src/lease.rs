@@ -75,6 +75,8 @@ struct State {
     held: BTreeMap<Work, (u64, Time)>,
     /// How often this node has renewed.
     beats: u32,
+    /// Whether it has left: what beats afterwards must not come back.
+    left: bool,
 }
 
 /// What nodes that ended have left: their names. See [`Engine::abandoned`].
@@ -146,6 +148,9 @@ impl Engine {
             return Ok(());
         }
         let leases = self.leases();
+        if leases.state().left {
+            return Ok(());
+        }
         let now = self.now();
         let names = self.lease_names().await?;
         leases.state().look(&names, now);
@@ -211,7 +216,11 @@ impl Engine {
             return Ok(());
         }
         let leases = self.leases();
-        let held = std::mem::take(&mut leases.state().held);
+        let held = {
+            let mut state = leases.state();
+            state.left = true;
+            std::mem::take(&mut state.held)
+        };
         let mut names: Vec<(Bytes, Option<u64>)> =
             held.into_iter().map(|(work, (target, _))| (work.key(), Some(target))).collect();
         if self.waiting().is_empty() && !self.has_index_work() {

@@ -83,6 +83,10 @@ pub struct Ews {
     pub settings: Settings,
 }
 
+/// The operation that was performed: an extension of answers, for who counts them. One of [`NAMES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Performed(pub &'static str);
+
 /// What may be set about the service.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -120,11 +124,15 @@ impl Ews {
         let asked = (body, parts.extensions.remove::<Spools>().unwrap_or_default());
         let ews = Self { engine: self.engine.for_request(), settings: self.settings };
         let performance = Box::pin(perform(ews, caller.clone(), asked, outlet.clone()));
-        match stream::begin(performance, outlet).await {
+        let mut response = match stream::begin(performance, outlet.clone()).await {
             Begun::Whole(Ok(bytes)) => respond(http::StatusCode::OK, XML, whole(bytes)),
             Begun::Whole(Err(fault)) => respond(http::StatusCode::INTERNAL_SERVER_ERROR, XML, whole(fault.to_xml())),
             Begun::Streaming(running) => respond(http::StatusCode::OK, XML, running.boxed_unsync()),
+        };
+        if let Some(operation) = outlet.operation() {
+            response.extensions_mut().insert(Performed(operation));
         }
+        response
     }
 }
 
@@ -141,6 +149,9 @@ async fn perform(ews: Ews, caller: Caller, asked: (Bytes, Spools), outlet: Outle
     let (body, spools) = asked;
     let Asked { header, task } = read(&body)?;
     drop(body);
+    if let Ok(task) = &task {
+        outlet.note_operation(task.name());
+    }
     let acting = context::acting_as(&ews.engine, &caller, &header).await?;
     let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header, spools);
     let answered = task?.run(&context, outlet).await;

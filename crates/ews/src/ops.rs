@@ -74,6 +74,9 @@ macro_rules! operations {
 
 /// An operation whose request was read.
 pub(crate) trait Task: Send {
+    /// The name of the operation.
+    fn name(&self) -> &'static str;
+
     /// Performs it and gives the answer, or the rest of it behind what went to `outlet`.
     fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a>;
 }
@@ -82,6 +85,10 @@ pub(crate) trait Task: Send {
 pub(crate) type Performance<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Fault>> + Send + 'a>>;
 
 impl<O: Operation + 'static> Task for O {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
     fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a> {
         Box::pin(async move {
             let mut answer = Answer::begin(O::NAME, outlet, context.engine().clone());

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -17,12 +17,24 @@ pub(crate) struct Outlet {
     slot: Arc<Mutex<Option<Bytes>>>,
     /// Bytes up to which an answer is sent whole.
     whole_bytes_max: usize,
+    /// What is performed, once it is known.
+    operation: Arc<OnceLock<&'static str>>,
 }
 
 impl Outlet {
     /// One for an answer that is sent whole up to so many bytes.
     pub(crate) fn new(whole_bytes_max: usize) -> Self {
-        Self { slot: Arc::default(), whole_bytes_max }
+        Self { slot: Arc::default(), whole_bytes_max, operation: Arc::default() }
+    }
+
+    /// Notes the operation that is performed.
+    pub(crate) fn note_operation(&self, name: &'static str) {
+        let _ = self.operation.set(name);
+    }
+
+    /// The operation that is performed, where the request was read.
+    pub(crate) fn operation(&self) -> Option<&'static str> {
+        self.operation.get().copied()
     }
 
     /// Bytes up to which an answer is sent whole.

@@ -20,6 +20,18 @@ pub(crate) enum Protocol {
     Plain,
 }
 
+impl Protocol {
+    /// What it is called in figures.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ews => "ews",
+            Self::ListSoap => "lists_soap",
+            Self::ListRest => "lists_rest",
+            Self::Plain => "plain",
+        }
+    }
+}
+
 /// Why a request is not worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {

@@ -43,12 +43,14 @@ pub(crate) struct Intake {
     whole: Duration,
     wait: Duration,
     memory: Arc<Semaphore>,
+    units: usize,
     unpacking: Semaphore,
 }
 
 impl Intake {
     pub(crate) fn new(config: &Config, directory: PathBuf) -> Self {
         let units = config.bodies_bytes_max.max(config.body_bytes_max).div_ceil(UNIT_BYTES);
+        let units = usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
             directory,
             bytes_max: config.body_bytes_max,
@@ -56,8 +58,14 @@ impl Intake {
             whole: Duration::from_secs(config.body_seconds),
             wait: Duration::from_secs(config.request_wait_seconds),
             unpacking: Semaphore::new(UNPACKING_MAX),
-            memory: Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS))),
+            memory: Arc::new(Semaphore::new(units)),
+            units,
         }
+    }
+
+    /// Memory that bodies hold.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.units.saturating_sub(self.memory.available_permits()) as u64 * UNIT_BYTES
     }
 
     /// Reads a body, with the memory it holds, and unpacks it; the headers then tell of the unpacked one. One that is

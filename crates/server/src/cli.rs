@@ -10,6 +10,7 @@ mod token;
 
 use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc};
 
+use ::store::Store;
 use clap::{Parser, Subcommand};
 use engine::{Engine, EngineError};
 
@@ -65,14 +66,6 @@ struct Data {
     /// gs://BUCKET/PREFIX or file:///FOLDER.
     #[arg(long, value_name = "URL", env = "HIGHWATER_BLOBS", hide_env_values = true)]
     blobs: Option<String>,
-}
-
-impl Data {
-    /// What a store is told besides where it is.
-    fn options(&self, config: &Config) -> stores::Options {
-        let blobs_grace = std::time::Duration::from_secs(config.blob_grace_hours * 3_600);
-        stores::Options { blobs: self.blobs.clone(), blobs_grace }
-    }
 }
 
 /// Why a command ended without success; the text says what to do.
@@ -207,8 +200,20 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
 }
 
 async fn open(data: &Data, missing: Missing, config: &Config) -> Result<Engine, CliError> {
-    let store = stores::open_with(&data.data, &data.options(config), missing, &SystemRandom)?;
-    Ok(Engine::open(store, Arc::new(SystemClock), Arc::new(SystemRandom), config.engine()).await?)
+    open_measured(data, missing, config, |store| store).await
+}
+
+/// As [`open`], with the store as `measure` makes it.
+async fn open_measured(
+    data: &Data,
+    missing: Missing,
+    config: &Config,
+    measure: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+) -> Result<Engine, CliError> {
+    let options = stores::Options::of(config, data.blobs.clone());
+    let store = stores::open_with(&data.data, &options, missing, &SystemRandom)?;
+    let settings = if stores::is_shared(&data.data) { config.engine_of_many() } else { config.engine() };
+    Ok(Engine::open(measure(store), Arc::new(SystemClock), Arc::new(SystemRandom), settings).await?)
 }
 
 /// Opens the data for a command on accounts or sites.

@@ -40,6 +40,9 @@ pub enum ConfigError {
     Url(String),
 }
 
+/// Sessions that are left for second reads, logins and work beside requests.
+const DATABASE_READERS_SPARE: u64 = 8;
+
 /// Zones that a server may have URLs in.
 const ALTERNATE_URLS_MAX: usize = 5;
 
@@ -63,6 +66,12 @@ impl Setting for u64 {
 }
 
 impl Setting for Vec<String> {
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Setting for Option<SocketAddr> {
     fn number(&self) -> Option<u64> {
         None
     }
@@ -114,6 +123,9 @@ settings! {
     /// Where the server listens. Basic authentication sends passwords in the clear, so on another address than the
     /// loopback one a proxy that speaks TLS belongs in front.
     listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), "address:port", None;
+    /// Where the server tells its figures to Prometheus (/metrics) and how it is (/healthz, /readyz), to whoever asks: an
+    /// address of its own, which no proxy in front of the other shows to the world. Without it, nowhere.
+    metrics_listen: Option<SocketAddr> = None, "address:port", None;
     /// How long deletions are remembered. A client whose token is older starts anew.
     retention_days: u64 = 60, "days", Some(1..=3_650);
     /// How long the recycle bins of sites keep what was deleted, so that it can be restored. 0 for no recycle bins: what
@@ -181,6 +193,22 @@ settings! {
     /// Whether this server does what has to be done beside requests: removing what is past the retention, delivering mail
     /// that had to wait, building indexes. Of the servers of one store at least one has to.
     background_work: bool = true, "true or false", None;
+    /// Calls of the store that take longer are logged, with what was called, the root, the rows and the time, and never with
+    /// content. 0 logs none.
+    slow_call_milliseconds: u64 = 1_000, "milliseconds", Some(0..=600_000);
+    /// Sessions of this server in a PostgreSQL database that read. They are opened as they are needed; the database must
+    /// allow those of all servers together (max_connections). So many requests at most are worked on at the same time, less
+    /// a few, since one may need two.
+    database_readers: u64 = 40, "sessions", Some(16..=1_000);
+    /// Sessions of this server in a PostgreSQL database that write, each for one mailbox or site at a time.
+    database_writers: u64 = 8, "sessions", Some(1..=100);
+    /// How long a call of a PostgreSQL store waits for a session or an answer before the client is told to come again.
+    database_patience_seconds: u64 = 10, "seconds", Some(1..=300);
+    /// How long the server waits for a PostgreSQL database when it starts.
+    database_start_seconds: u64 = 30, "seconds", Some(0..=3_600);
+    /// Whether servers on one PostgreSQL store tell each other what they have written, by NOTIFY. Without it they look every
+    /// second: for engines that have none, and for poolers that give a session to others between transactions.
+    database_notify: bool = true, "true or false", None;
     /// How far the clocks of servers on one PostgreSQL store may differ. Times that clients of lists name count as so much
     /// earlier there, which costs them rows that they know. Without a meaning for other stores.
     clock_skew_seconds: u64 = 300, "seconds", Some(0..=3_600);
@@ -246,6 +274,14 @@ impl Config {
         }
     }
 
+    /// The same settings on a PostgreSQL store. A request holds a session while it reads and may need a second one: were all
+    /// sessions held by those that wait for another, nothing would go on.
+    #[must_use]
+    pub fn on_database(self) -> Self {
+        let requests_max = self.requests_max.min(self.database_readers - DATABASE_READERS_SPARE);
+        Self { requests_max, ..self }
+    }
+
     /// As [`Self::engine`], for one of several servers on one store.
     pub fn engine_of_many(&self) -> engine::Settings {
         let clock_skew_seconds = i64::try_from(self.clock_skew_seconds).unwrap_or(i64::MAX);
@@ -258,7 +294,7 @@ pub fn reference() -> String {
     let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
     let mut page = String::from(PREFACE);
     for row in ROWS {
-        let default = defaults.get(row.name).map(ToString::to_string).unwrap_or_default();
+        let default = defaults.get(row.name).map_or_else(|| "none".to_owned(), ToString::to_string);
         let range = row.range.as_ref().map(|range| format!(", from {} to {}", range.start(), range.end()));
         let doc: String = row.doc.concat();
         page.push_str(&format!(

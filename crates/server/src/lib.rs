@@ -15,6 +15,9 @@ mod demo;
 mod flow;
 mod health;
 mod import;
+mod measured;
+pub mod metrics;
+mod monitor;
 mod pack;
 pub mod password;
 mod route;
@@ -26,4 +29,5 @@ pub mod stores;
 pub mod system;
 
 pub use config::Config;
+pub use metrics::Metrics;
 pub use server::{Running, Server, Signals, StartError};

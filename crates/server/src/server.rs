@@ -28,6 +28,8 @@ use crate::{
     background,
     config::{Config, ConfigError},
     health::Phase,
+    metrics::Metrics,
+    monitor,
     password::PasswordError,
     service::Service,
 };
@@ -69,6 +71,7 @@ pub struct Server;
 /// A server that runs, with threads of its own. It is stopped, but not drained, when this is dropped.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     runtime: Option<Runtime>,
     phase: watch::Sender<Phase>,
     /// Ends when the last connection has.
@@ -93,6 +96,19 @@ impl Server {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_with(config: &Config, engine: &Engine, spools: &Path) -> Result<Running, StartError> {
+        Self::start_measured(config, engine, spools, Arc::new(Metrics::new()))
+    }
+
+    /// As [`Self::start_with`], with figures that others add to, such as the store of `engine`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_measured(
+        config: &Config,
+        engine: &Engine,
+        spools: &Path,
+        metrics: Arc<Metrics>,
+    ) -> Result<Running, StartError> {
         config.check()?;
         let threads = config.requests_max.saturating_add(SPARE_THREADS);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -106,12 +122,32 @@ impl Server {
         let address = listener.local_addr().map_err(unusable)?;
         let config = Config { listen: address, ..config.clone() };
         let (phase, phases) = watch::channel(Phase::Serving);
-        let service = Arc::new(Service::new(&config, engine, spools.to_owned(), phases.clone())?);
+        let watching = config.metrics_listen.map(|address| {
+            let unusable = |source| StartError::Listen { address, source };
+            let listener = runtime.block_on(TcpListener::bind(address)).map_err(unusable)?;
+            Ok::<_, StartError>((listener.local_addr().map_err(unusable)?, listener))
+        });
+        let watching = watching.transpose()?;
+        let service = Arc::new(Service::new(&config, engine, spools.to_owned(), phases.clone(), Arc::clone(&metrics))?);
+        let metrics_address = watching.as_ref().map(|(address, _)| *address);
+        if let Some((_, listener)) = watching {
+            runtime.spawn(monitor::serve(listener, Arc::clone(&service)));
+        }
+        runtime.spawn(monitor::keep_up(metrics));
         let (alive, ended) = mpsc::channel(1);
         runtime.spawn(accept(listener, service, config.clone(), phases, alive));
         background::start(&runtime, engine, &config);
         let (lead, drain) = (Duration::from_secs(config.drain_lead_seconds), Duration::from_secs(config.drain_seconds));
-        Ok(Running { address, runtime: Some(runtime), phase, ended, lead, drain, engine: engine.clone() })
+        Ok(Running {
+            address,
+            runtime: Some(runtime),
+            metrics_address,
+            phase,
+            ended,
+            lead,
+            drain,
+            engine: engine.clone(),
+        })
     }
 }
 
@@ -119,6 +155,11 @@ impl Running {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it tells its figures, if it does.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Takes over SIGTERM and SIGINT of the process: from here on they no longer end it, but are told by
@@ -250,7 +291,10 @@ async fn accept(
         };
         let alive = alive.clone();
         tokio::spawn(async move {
+            connection.service.connected();
+            let service = Arc::clone(&connection.service);
             connection.serve(stream).await;
+            service.disconnected();
             drop((permit, alive));
         });
     }

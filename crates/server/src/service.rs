@@ -1,9 +1,19 @@
 //! The way of one request: login, route, limits, then the adapter on a thread that may block.
 
-use std::{convert::Infallible, fmt::Write as _, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt::Write as _,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use engine::{Caller, Engine, EngineError};
+use engine::{Caller, Engine, EngineError, Work};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -22,6 +32,7 @@ use crate::{
     config::Config,
     flow::{self, Patience},
     health::{Health, Phase},
+    metrics::{self, Metrics},
     pack,
     route::{self, Route},
     server::StartError,
@@ -56,6 +67,8 @@ pub(crate) struct Service {
     lookups: Semaphore,
     checks: Semaphore,
     health: Health,
+    metrics: Arc<Metrics>,
+    connections: AtomicU64,
 }
 
 /// What a request holds while it is worked on: its place, its turn, the memory of its body.
@@ -74,12 +87,15 @@ impl Service {
         engine: &Engine,
         spools: PathBuf,
         phase: watch::Receiver<Phase>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             auth: Auth::new(engine.clone(), config.login_cache_seconds, config.login_cache_max)?,
             adapters: Adapters::new(config, engine),
             health: Health::new(engine.clone(), phase),
+            metrics,
+            connections: AtomicU64::new(0),
             engine: engine.clone(),
             intake: Intake::new(config, spools),
             working: Arc::new(Semaphore::new(count(config.requests_max))),
@@ -93,6 +109,7 @@ impl Service {
     /// Answers a request.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let started = Instant::now();
+        let protocol = Route::read(request.uri().path()).protocol();
         let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
         let (parts, body) = request.into_parts();
         let echoed = request_id(&parts.headers);
@@ -104,15 +121,60 @@ impl Service {
             // So that nobody sends the next request into a connection that is being closed.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        let status = response.status().as_u16();
+        let operation = operation(&response, &method);
+        self.metrics.request(protocol.name(), operation, status, started.elapsed());
         tracing::debug!(
             target: "highwater::request",
             %method,
             path,
-            status = response.status().as_u16(),
+            operation,
+            status,
             caller = caller.map(|caller| caller.address).unwrap_or_default(),
             milliseconds = started.elapsed().as_millis() as u64,
         );
         Ok(response)
+    }
+
+    /// What is said to those who watch the server, without a login: how it is, and what it has done.
+    pub(crate) async fn monitor(&self, path: &str) -> Response<Body> {
+        match path {
+            "/healthz" => Health::alive(),
+            "/readyz" => self.health.ready().await,
+            "/metrics" => {
+                self.note_gauges();
+                answer::typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render())
+            }
+            _ => answer::refusal(Protocol::Plain, Refusal::NotFound),
+        }
+    }
+
+    fn note_gauges(&self) {
+        let taken = |semaphore: &Semaphore, all: u64| all.saturating_sub(semaphore.available_permits() as u64) as f64;
+        let (at_work, all) = (self.config.requests_max, self.config.requests_max + self.config.requests_waiting_max);
+        let working = taken(&self.working, at_work);
+        for (name, value) in [
+            (metrics::WORKING, working),
+            (metrics::WAITING, (taken(&self.present, all) - working).max(0.0)),
+            (metrics::CONNECTIONS, self.connections.load(Ordering::Relaxed) as f64),
+            (metrics::BODY_BYTES, self.intake.held_bytes() as f64),
+            (metrics::DRAINING, f64::from(u8::from(self.health.phase() > Phase::Serving))),
+        ] {
+            self.metrics.set(name, value);
+        }
+        for work in Work::ALL {
+            self.metrics.set_lease(work.name(), self.engine.holds(*work));
+        }
+    }
+
+    /// Notes that a connection was opened.
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that one was closed.
+    pub(crate) fn disconnected(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     async fn respond(self: &Arc<Self>, parts: Parts, body: Incoming) -> (Option<Caller>, Response<Body>) {
@@ -301,6 +363,16 @@ fn blocking<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
     caught.map_err(|_| {
         tracing::error!("a request failed");
         Refusal::Failed
+    })
+}
+
+/// What was done, as one of few words: the operation of SOAP, else the method.
+fn operation(response: &Response<Body>, method: &Method) -> &'static str {
+    let ews = response.extensions().get::<ews::Performed>().map(|ews::Performed(name)| *name);
+    let soap = || response.extensions().get::<sharepoint::Performed>().map(|sharepoint::Performed(name)| *name);
+    ews.or_else(soap).unwrap_or_else(|| {
+        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "MERGE", "PATCH", "MOVE", "OPTIONS"];
+        known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
     })
 }
 

@@ -11,6 +11,8 @@ use store::Store;
 use store_postgres::PostgresStore;
 pub use store_postgres::Swept;
 
+use crate::Config;
+
 /// A store that cannot be opened; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
@@ -46,22 +48,50 @@ pub enum Missing {
 /// that are worked on at the same time by default, so that one of them may hold two.
 const READERS_MAX: usize = 128;
 
-/// Sessions of a node that read, and that write, in a database.
-const SESSIONS_MAX: (usize, usize) = (32, 8);
-
-/// What a store is told besides where it is.
+/// What a store is told besides where it is: for a database, all of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The address of the object store for large parts, for a database.
+    /// The address of the object store for large parts.
     pub blobs: Option<String>,
     /// For how long what nothing needs stays there.
     pub blobs_grace: Duration,
+    /// Sessions that read.
+    pub readers: usize,
+    /// Sessions that write.
+    pub writers: usize,
+    /// How long a call waits for a session or an answer.
+    pub patience: Duration,
+    /// How long opening waits for a database that cannot be reached.
+    pub open_patience: Duration,
+    /// Whether nodes tell each other what they have written.
+    pub notify: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { blobs: None, blobs_grace: Duration::from_secs(24 * 3_600) }
+        Self::of(&Config::default(), None)
     }
+}
+
+impl Options {
+    /// Those of the settings, with an object store.
+    pub fn of(config: &Config, blobs: Option<String>) -> Self {
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            blobs,
+            blobs_grace: Duration::from_secs(config.blob_grace_hours.saturating_mul(3_600)),
+            readers: count(config.database_readers),
+            writers: count(config.database_writers),
+            patience: Duration::from_secs(config.database_patience_seconds),
+            open_patience: Duration::from_secs(config.database_start_seconds),
+            notify: config.database_notify,
+        }
+    }
+}
+
+/// Whether other nodes may work on the store at `location` at the same time.
+pub fn is_shared(location: &str) -> bool {
+    is_database(scheme(location).0)
 }
 
 type Open = fn(&str, &Options, u64) -> Result<Arc<dyn Store>, OpenStoreError>;
@@ -168,10 +198,16 @@ fn database(url: &str, options: &Options, epoch: u64) -> Result<PostgresStore, O
     let failed =
         |error: &dyn std::fmt::Display| OpenStoreError::Failed { location: shown(url), message: error.to_string() };
     let blobs = options.blobs.as_deref().map(str::parse).transpose().map_err(|error| failed(&error))?;
-    let (readers, writers) = SESSIONS_MAX;
-    let blobs_grace = options.blobs_grace;
-    let options =
-        store_postgres::Options { readers, writers, blobs, blobs_grace, ..store_postgres::Options::new(epoch) };
+    let options = store_postgres::Options {
+        blobs,
+        blobs_grace: options.blobs_grace,
+        readers: options.readers,
+        writers: options.writers,
+        patience: options.patience,
+        open_patience: options.open_patience,
+        wake: if options.notify { store_postgres::Wake::Notify } else { store_postgres::Wake::Poll },
+        ..store_postgres::Options::new(epoch)
+    };
     PostgresStore::open(url, options).map_err(|error| failed(&error))
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use engine::Engine;
-use highwater::{Config, Running, Server, system};
+use highwater::{Config, Metrics, Running, Server, system};
 use store::{
     faulty::{Faulty, ReadFault},
     memory::MemoryStore,
@@ -127,4 +127,39 @@ fn connections_beyond_the_limit_wait_for_a_place() {
     third.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
     drop(second);
+}
+
+#[test]
+fn figures_are_told_on_an_address_of_their_own() {
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = Config { metrics_listen: Some(anywhere), background_work: false, ..config() };
+    let store = Arc::new(MemoryStore::new(1));
+    let metrics = Arc::new(Metrics::new());
+    let measured = metrics.measure(store, Duration::from_secs(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (clock, random) = (Arc::new(system::SystemClock), Arc::new(system::SystemRandom));
+    let engine = runtime.block_on(Engine::open(measured, clock, random, config.engine())).unwrap();
+    let running = Server::start_measured(&config, &engine, &std::env::temp_dir(), metrics).unwrap();
+    let watching = running.metrics_address().unwrap();
+    // Whoever may use the server is not told.
+    assert_eq!(get(running.address(), "/metrics").0, 401);
+    let mut kept = connect(running.address());
+    ask(&mut kept, "/healthz");
+    let (status, text) = get(watching, "/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "highwater_requests_total{protocol=\"plain\",operation=\"GET\",status=\"401\"} 1",
+        "highwater_requests_total{protocol=\"plain\",operation=\"GET\",status=\"200\"} 1",
+        "highwater_requests_working 0",
+        "highwater_draining 0",
+        "highwater_lease{work=\"trim\"} 1",
+        "highwater_store_rows_total{call=\"commit\"} 7",
+        "# TYPE highwater_store_seconds histogram",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line}\n{text}");
+    }
+    let connections = text.lines().find_map(|line| line.strip_prefix("highwater_connections "));
+    assert!(connections.is_some_and(|number| number != "0"), "{text}");
+    assert_eq!(get(watching, "/readyz"), (200, "ready\n".to_owned()));
+    assert_eq!(get(watching, "/EWS/Exchange.asmx").0, 404);
 }

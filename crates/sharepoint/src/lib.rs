@@ -80,6 +80,10 @@ pub struct SharePoint {
     pub settings: Settings,
 }
 
+/// The operation that was performed: an extension of answers of SOAP, for who counts them. One of a few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Performed(pub &'static str);
+
 /// Where a request goes, and who makes it.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {

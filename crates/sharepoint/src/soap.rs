@@ -10,7 +10,7 @@ use xml::{
 };
 
 use crate::{
-    Body, Call, SharePoint, answer,
+    Body, Call, Performed, SharePoint, answer,
     caml::XML_LIMITS,
     code::Failure,
     context::{self, Context},
@@ -63,7 +63,7 @@ pub(crate) async fn handle(adapter: &SharePoint, call: Call<'_>, request: Reques
         let text = format!("Server did not recognize the value of HTTP Header SOAPAction: {NAMESPACE}{name}.");
         return fault(envelope.version, StatusCode::INTERNAL_SERVER_ERROR, &Failure::Client(text));
     };
-    match run(adapter, call, operation, node, envelope.version).await {
+    let mut response = match run(adapter, call, operation, node, envelope.version).await {
         Ok(body) => {
             let mut response = Response::new(body);
             response
@@ -83,7 +83,9 @@ pub(crate) async fn handle(adapter: &SharePoint, call: Call<'_>, request: Reques
                 if failure.is_busy() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR };
             fault(envelope.version, status, &failure)
         }
-    }
+    };
+    response.extensions_mut().insert(Performed(operation.name));
+    response
 }
 
 /// The operation that the body names. Where the body is empty the SOAPAction tells; several clients send none.

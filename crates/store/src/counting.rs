@@ -10,7 +10,7 @@ use model::{Guid, RootId, Seq};
 
 use crate::{
     Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready,
-    watched::{Watch, WatchedSnapshot},
+    watched::{Call, Watch, WatchedSnapshot},
 };
 
 /// What was asked so far. Failed calls count as calls.
@@ -58,14 +58,26 @@ struct Counters {
     writes: AtomicU64,
 }
 
-impl Watch for Counters {
-    fn before(&self) -> Result<(), StoreError> {
+impl Counters {
+    fn before(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        Ok(())
     }
 
     fn after(&self, rows: usize) {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+}
+
+impl Watch for Counters {
+    type Begun = ();
+
+    fn begin(&self, _: Call, _: RootId) -> Result<(), StoreError> {
+        self.before();
+        Ok(())
+    }
+
+    fn end(&self, (): (), rows: Result<usize, &StoreError>) {
+        self.after(rows.unwrap_or_default());
     }
 }
 
@@ -108,14 +120,14 @@ impl<S: Store> Store for Counting<S> {
     }
 
     async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
-        self.counters.before()?;
+        self.counters.before();
         let found = self.inner.outcome(root, operation).await?;
         self.counters.after(usize::from(found.is_some()));
         Ok(found)
     }
 
     async fn roots(&self, after: Option<RootId>, limit: usize) -> Result<Page<RootRow>, StoreError> {
-        self.counters.before()?;
+        self.counters.before();
         let page = self.inner.roots(after, limit).await?;
         self.counters.after(page.rows.len());
         Ok(page)
@@ -127,7 +139,7 @@ impl<S: Store> Store for Counting<S> {
     }
 
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
-        self.counters.before()?;
+        self.counters.before();
         let last_seq = self.inner.changed(root, after).await?;
         self.counters.after(1);
         Ok(last_seq)

@@ -10,7 +10,7 @@ use model::{Guid, Random, RootId, SeededRandom, Seq};
 
 use crate::{
     Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready,
-    watched::{Watch, WatchedSnapshot},
+    watched::{Call, Watch, WatchedSnapshot},
 };
 
 /// How a read fails. Taking a snapshot, each read in it, and reading roots and outcomes, and waiting for changes are reads.
@@ -99,7 +99,8 @@ impl State {
     }
 }
 
-impl Watch for Plan {
+impl Plan {
+    /// Counts a read, which fails where it is to.
     fn before(&self) -> Result<(), StoreError> {
         let mut state = self.state();
         let planned = state.reads.call();
@@ -114,8 +115,16 @@ impl Watch for Plan {
             ReadFault::Corrupt => StoreError::Corrupt("injected".to_owned()),
         })
     }
+}
 
-    fn after(&self, _rows: usize) {}
+impl Watch for Plan {
+    type Begun = ();
+
+    fn begin(&self, _: Call, _: RootId) -> Result<(), StoreError> {
+        self.before()
+    }
+
+    fn end(&self, (): (), _: Result<usize, &StoreError>) {}
 }
 
 impl<S> Faulty<S> {

@@ -17,13 +17,13 @@ mod rows;
 mod snapshot;
 mod transfer;
 mod waiting;
-mod watched;
 
 pub mod battery;
 pub mod counting;
 pub mod faulty;
 pub mod memory;
 pub mod receipt;
+pub mod watched;
 
 pub use commit::{
     CollectionRef, Commit, Guard, ItemChange, NameTarget, NewItem, NewItemId, PartChange, PartData, Receipt, Write,

@@ -4,33 +4,96 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{CollectionId, ItemId, Seq, Time};
+use model::{CollectionId, ItemId, RootId, Seq, Time};
 
 use crate::{
     ChangeRow, CollectionRow, Direction, Epoch, ItemRow, KeyRange, Page, PartInfo, RootRow, Snapshot, Span, StoreError,
     TransferKey, TransferLimit, TransferRow, TransferTotals, Want,
 };
 
-/// Hears of reads.
-pub(crate) trait Watch: Send + Sync {
-    /// A read is about to begin; an error is its result.
-    fn before(&self) -> Result<(), StoreError>;
+macro_rules! calls {
+    ($($call:ident $name:literal,)*) => {
+        /// A call of a store or of one of its snapshots.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "each is the method of its name")]
+        pub enum Call { $($call,)* }
 
-    /// A read gave so many rows.
-    fn after(&self, rows: usize);
+        impl Call {
+            /// All of them, each at its place as a number.
+            pub const ALL: &[Self] = &[$(Self::$call,)*];
+
+            /// The name of its method.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$call => $name,)* }
+            }
+        }
+    };
+}
+
+calls! {
+    Snapshot "snapshot",
+    Epochs "epochs",
+    Collection "collection",
+    Collections "collections",
+    Spans "spans",
+    Items "items",
+    List "list",
+    Created "created",
+    Changes "changes",
+    Part "part",
+    PartRange "part_range",
+    Parts "parts",
+    Name "name",
+    Names "names",
+    Keys "keys",
+    PositionAt "position_at",
+    Transfer "transfer",
+    TransferEnd "transfer_end",
+    TransferTotals "transfer_totals",
+    Commit "commit",
+    Outcome "outcome",
+    Roots "roots",
+    DropRoot "drop_root",
+    Load "load",
+    Loading "loading",
+    Publish "publish",
+}
+
+/// Hears of reads in snapshots.
+pub trait Watch: Send + Sync {
+    /// What is kept from the beginning of a call to its end.
+    type Begun: Send;
+
+    /// A read of a root is about to begin; an error is its result.
+    ///
+    /// # Errors
+    /// What the read is to fail with.
+    fn begin(&self, call: Call, root: RootId) -> Result<Self::Begun, StoreError>;
+
+    /// A read gave so many rows, or failed.
+    fn end(&self, begun: Self::Begun, rows: Result<usize, &StoreError>);
 }
 
 /// See the module.
-pub(crate) struct WatchedSnapshot<W> {
-    pub(crate) inner: Box<dyn Snapshot>,
-    pub(crate) watch: Arc<W>,
+pub struct WatchedSnapshot<W> {
+    /// What is watched.
+    pub inner: Box<dyn Snapshot>,
+    /// Who watches.
+    pub watch: Arc<W>,
 }
 
 impl<W: Watch> WatchedSnapshot<W> {
-    fn pass<T>(&self, result: Result<T, StoreError>, rows: impl FnOnce(&T) -> usize) -> Result<T, StoreError> {
-        if let Ok(answer) = &result {
-            self.watch.after(rows(answer));
-        }
+    fn begin(&self, call: Call) -> Result<W::Begun, StoreError> {
+        self.watch.begin(call, self.inner.root().root)
+    }
+
+    fn pass<T>(
+        &self,
+        begun: W::Begun,
+        result: Result<T, StoreError>,
+        rows: impl FnOnce(&T) -> usize,
+    ) -> Result<T, StoreError> {
+        self.watch.end(begun, result.as_ref().map(rows));
         result
     }
 }
@@ -50,15 +113,15 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
     }
 
     async fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Epochs)?;
         let result = self.inner.epochs().await;
-        self.pass(result, Vec::len)
+        self.pass(begun, result, Vec::len)
     }
 
     async fn collection(&mut self, collection: CollectionId) -> Result<Option<CollectionRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Collection)?;
         let result = self.inner.collection(collection).await;
-        self.pass(result, of_option)
+        self.pass(begun, result, of_option)
     }
 
     async fn collections(
@@ -66,21 +129,21 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         after: Option<CollectionId>,
         limit: usize,
     ) -> Result<Page<CollectionRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Collections)?;
         let result = self.inner.collections(after, limit).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn spans(&mut self, since: Seq) -> Result<Vec<Span>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Spans)?;
         let result = self.inner.spans(since).await;
-        self.pass(result, Vec::len)
+        self.pass(begun, result, Vec::len)
     }
 
     async fn items(&mut self, ids: &[ItemId], want: Want) -> Result<Vec<Option<ItemRow>>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Items)?;
         let result = self.inner.items(ids, want).await;
-        self.pass(result, |rows| rows.iter().flatten().count())
+        self.pass(begun, result, |rows| rows.iter().flatten().count())
     }
 
     async fn list(
@@ -90,9 +153,9 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         limit: usize,
         want: Want,
     ) -> Result<Page<ItemRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::List)?;
         let result = self.inner.list(collection, after, limit, want).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn created(
@@ -103,9 +166,9 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         limit: usize,
         want: Want,
     ) -> Result<Page<ItemRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Created)?;
         let result = self.inner.created(collection, above, up_to, limit, want).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn changes(
@@ -115,15 +178,15 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         limit: usize,
         want: Want,
     ) -> Result<Page<ChangeRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Changes)?;
         let result = self.inner.changes(collection, after, limit, want).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn part(&mut self, item: ItemId, part: u32) -> Result<Option<Bytes>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Part)?;
         let result = self.inner.part(item, part).await;
-        self.pass(result, of_option)
+        self.pass(begun, result, of_option)
     }
 
     async fn part_range(
@@ -133,21 +196,21 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         offset: u64,
         bytes_max: usize,
     ) -> Result<Option<Bytes>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::PartRange)?;
         let result = self.inner.part_range(item, part, offset, bytes_max).await;
-        self.pass(result, of_option)
+        self.pass(begun, result, of_option)
     }
 
     async fn parts(&mut self, item: ItemId) -> Result<Vec<PartInfo>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Parts)?;
         let result = self.inner.parts(item).await;
-        self.pass(result, Vec::len)
+        self.pass(begun, result, Vec::len)
     }
 
     async fn name(&mut self, scope: u64, name: &[u8]) -> Result<Option<u64>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Name)?;
         let result = self.inner.name(scope, name).await;
-        self.pass(result, of_option)
+        self.pass(begun, result, of_option)
     }
 
     async fn names(
@@ -156,9 +219,9 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Page<(Bytes, u64)>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Names)?;
         let result = self.inner.names(scope, after, limit).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn keys(
@@ -170,35 +233,35 @@ impl<W: Watch> Snapshot for WatchedSnapshot<W> {
         after: Option<(&[u8], ItemId)>,
         limit: usize,
     ) -> Result<Page<(Bytes, ItemId)>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Keys)?;
         let result = self.inner.keys(collection, field, range, direction, after, limit).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn position_at(&mut self, time: Time) -> Result<Seq, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::PositionAt)?;
         let result = self.inner.position_at(time).await;
-        self.pass(result, |_| 1)
+        self.pass(begun, result, |_| 1)
     }
     async fn transfer(
         &mut self,
         after: Option<&TransferKey>,
         limit: TransferLimit,
     ) -> Result<Page<TransferRow>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::Transfer)?;
         let result = self.inner.transfer(after, limit).await;
-        self.pass(result, of_page)
+        self.pass(begun, result, of_page)
     }
 
     async fn transfer_end(&mut self) -> Result<Option<TransferKey>, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::TransferEnd)?;
         let result = self.inner.transfer_end().await;
-        self.pass(result, of_option)
+        self.pass(begun, result, of_option)
     }
 
     async fn transfer_totals(&mut self) -> Result<TransferTotals, StoreError> {
-        self.watch.before()?;
+        let begun = self.begin(Call::TransferTotals)?;
         let result = self.inner.transfer_totals().await;
-        self.pass(result, |_| 1)
+        self.pass(begun, result, |_| 1)
     }
 }

@@ -107,7 +107,7 @@ fn one_node_does_the_work_until_it_dies() {
 
 #[test]
 fn a_node_that_leaves_hands_over_at_once() {
-    let (_, first, second, _) = nodes(0);
+    let (store, first, second, _) = nodes(0);
     first.beat();
     now(first.engine.leave()).unwrap();
     assert_eq!([first.holds(), second.beat()], [[false; 2], [true; 2]]);
@@ -116,8 +116,11 @@ fn a_node_that_leaves_hands_over_at_once() {
     assert_eq!(now(second.engine.recover()), Ok(0));
     now(second.engine.recovered(left)).unwrap();
     second.clock.advance(LEASE_SECONDS);
+    // A beat that comes late does not bring it back.
+    assert_eq!(first.beat(), [false; 2]);
     assert_eq!((second.beat(), now(second.engine.abandoned())), ([true; 2], Ok(None)));
-    first.beat();
+    // Another one that dies.
+    node(store, 3, 0).beat();
     second.beat();
     second.clock.advance(LEASE_SECONDS);
     second.beat();

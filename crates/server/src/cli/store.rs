@@ -103,7 +103,7 @@ impl Store {
 impl Sweep {
     fn run(self) -> Result<(), CliError> {
         let config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-        let options = self.data.options(&config);
+        let options = stores::Options::of(&config, self.data.blobs.clone());
         let swept = block_on(stores::sweep(&self.data.data, &options, &SystemRandom))?;
         let Swept { freed, left_over, unfinished } = swept?;
         say(format_args!("removed {freed} objects that were freed, {left_over} without a row, {unfinished} unfinished"))
