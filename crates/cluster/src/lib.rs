@@ -7,6 +7,7 @@
 mod clock;
 mod haproxy;
 mod node;
+mod object_line;
 mod object_server;
 mod port;
 mod postgres;
@@ -18,6 +19,7 @@ use std::fmt;
 
 pub use haproxy::{Check, HaProxy, HaProxyOptions};
 pub use node::{Node, NodeOptions};
+pub use object_line::{Fault, ObjectLine, Seen};
 pub use object_server::ObjectServer;
 pub use port::Port;
 pub use postgres::{Options, Postgres, Replication, shared};

@@ -10,20 +10,16 @@ use std::{
 };
 
 use blobs::{BlobError, PIECE_BYTES, Settings, hash_rope};
-use cluster::ObjectServer;
+use cluster::{Fault, ObjectLine, ObjectServer, Seen};
 use model::Rope;
 use store::{StoreError, battery::block_on};
 
-use crate::{
-    Place, ROOT,
-    bad_line::{self, Fault, Seen},
-    content, distant,
-};
+use crate::{Place, ROOT, content, distant};
 
 /// A bucket behind a bad line, and the same without it. Nothing, and a line, where there is no S3 server.
 fn behind(test: &str, rule: impl Fn(&Seen<'_>) -> Fault + Send + Sync + 'static) -> Option<(Place, Place)> {
     let server = cluster::or_skip(ObjectServer::shared(), test)?;
-    let line = bad_line::start(server.address(), rule);
+    let line = ObjectLine::start(server.address(), rule).unwrap().address();
     let bucket = server.bucket().unwrap();
     let settings = Settings { request: Duration::from_millis(1_500), ..Settings::default() };
     let bad = Place::at(server.url(&bucket, line), settings);
@@ -108,7 +104,7 @@ fn lasting_faults_end_in_an_error_that_may_be_repeated() {
             if seen.is_about_parts() && switch.load(Ordering::SeqCst) == 1 { fault } else { Fault::None }
         };
         let Some(server) = cluster::or_skip(ObjectServer::shared(), "lasting_faults") else { return };
-        let line = bad_line::start(server.address(), rule);
+        let line = ObjectLine::start(server.address(), rule).unwrap().address();
         let patience = Duration::from_millis(1_500);
         let settings =
             Settings { request: Duration::from_millis(500), read_patience: patience, write_patience: patience };

@@ -1,7 +1,6 @@
 //! Object stores as this crate uses them: a folder, an S3 server, and an S3 server behind a line that damages what passes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod bad_line;
 mod both;
 mod faults;
 mod folder;

@@ -11,9 +11,16 @@ use std::{
     time::Duration,
 };
 
+use crate::{Error, Result};
+
+/// Bytes of a request's body that are taken.
+const BODY_BYTES_MAX: usize = 64 << 20;
+/// How long a request hangs that is to hang.
+const HANGS: Duration = Duration::from_secs(10);
+
 /// What is done to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Nothing: it is passed on, and so is the answer.
     None,
     /// 503 SlowDown; the server never sees it.
@@ -35,37 +42,56 @@ pub(crate) enum Fault {
 }
 
 /// A request as the line sees it.
-pub(crate) struct Seen<'a> {
-    pub(crate) method: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// `GET`, `PUT` and so on.
+    pub method: &'a str,
     /// Path and query.
-    pub(crate) target: &'a str,
-    /// How many requests came before it for which the rule was asked.
-    pub(crate) number: usize,
+    pub target: &'a str,
+    /// How many requests about parts came before it.
+    pub number: usize,
 }
 
 impl Seen<'_> {
-    /// Whether it is about a part, and not about the owner of the bucket or the bucket.
-    pub(crate) fn is_about_parts(&self) -> bool {
-        self.target.contains("/parts/7/") || self.target.contains("/parts/7%2F")
+    /// Whether it is about a part, and not about the bucket or to whom that belongs.
+    pub fn is_about_parts(&self) -> bool {
+        let path = self.target.split('?').next().unwrap_or_default();
+        path.rsplit("/parts/").next().is_some_and(|name| name != path && name.contains('-'))
     }
 }
 
 /// Says what is done to a request.
 type Rule = dyn Fn(&Seen<'_>) -> Fault + Send + Sync;
 
-/// Starts a line on a free port, which listens until the process ends; its address.
-pub(crate) fn start(server: SocketAddr, rule: impl Fn(&Seen<'_>) -> Fault + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let rule: Arc<Rule> = Arc::new(rule);
-    let number = Arc::new(AtomicUsize::new(0));
-    thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let (rule, number) = (Arc::clone(&rule), Arc::clone(&number));
-            thread::spawn(move || pass(client, server, &*rule, &number));
-        }
-    });
-    address
+/// A line to an S3 server that understands requests, and damages those that a rule says. It listens until the process
+/// ends.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectLine(SocketAddr);
+
+impl ObjectLine {
+    /// Starts a line on a free port.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn start(server: SocketAddr, rule: impl Fn(&Seen<'_>) -> Fault + Send + Sync + 'static) -> Result<Self> {
+        let failed = |error: std::io::Error| Error::Failed(format!("a line to an S3 server: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let rule: Arc<Rule> = Arc::new(rule);
+        let number = Arc::new(AtomicUsize::new(0));
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(std::result::Result::ok) {
+                let (rule, number) = (Arc::clone(&rule), Arc::clone(&number));
+                thread::spawn(move || pass(client, server, &*rule, &number));
+            }
+        });
+        Ok(Self(address))
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.0
+    }
 }
 
 /// One request and its answer; what fails ends the connection, which is what a line may do.
@@ -86,7 +112,7 @@ fn pass(mut client: TcpStream, server: SocketAddr, rule: &Rule, number: &AtomicU
         Fault::Lied => return answer(&mut client, "200 OK", ""),
         Fault::Dropped => return client.shutdown(Shutdown::Both).ok(),
         Fault::Hangs => {
-            thread::park_timeout(Duration::from_secs(10));
+            thread::park_timeout(HANGS);
             return None;
         }
         Fault::None | Fault::AnswerLost | Fault::CutOff | Fault::Shorter | Fault::Flipped => {}
@@ -95,25 +121,27 @@ fn pass(mut client: TcpStream, server: SocketAddr, rule: &Rule, number: &AtomicU
     upstream.write_all(&request).ok()?;
     let mut reply = Vec::new();
     upstream.read_to_end(&mut reply).ok()?;
-    let body = reply.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let head_bytes = reply.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let mut body = reply.split_off(head_bytes);
     match fault {
         Fault::AnswerLost => return client.shutdown(Shutdown::Both).ok(),
-        Fault::CutOff => reply.truncate(body + (reply.len() - body) / 2),
+        Fault::CutOff => body.truncate(body.len() / 2),
         Fault::Shorter => {
-            let length = reply.len() - body;
-            let head = String::from_utf8_lossy(&reply[..body])
-                .replace(&format!("Content-Length: {length}\r\n"), &format!("Content-Length: {}\r\n", length - 1));
-            reply = [head.as_bytes(), &reply[body..reply.len() - 1]].concat();
+            let (long, short) = (body.len(), body.len().saturating_sub(1));
+            let length = |bytes: usize| format!("Content-Length: {bytes}\r\n");
+            reply = String::from_utf8_lossy(&reply).replace(&length(long), &length(short)).into_bytes();
+            body.truncate(short);
         }
         Fault::Flipped => {
-            let middle = body + (reply.len() - body) / 2;
-            if let Some(byte) = reply.get_mut(middle) {
+            let middle = body.len() / 2;
+            if let Some(byte) = body.get_mut(middle) {
                 *byte ^= 16;
             }
         }
         Fault::None | Fault::Busy | Fault::Dropped | Fault::Lied | Fault::Hangs => {}
     }
-    client.write_all(&reply).ok()
+    client.write_all(&reply).ok()?;
+    client.write_all(&body).ok()
 }
 
 fn answer(client: &mut TcpStream, status: &str, body: &str) -> Option<()> {
@@ -138,7 +166,7 @@ fn read_request(client: &TcpStream) -> Option<(String, Vec<u8>)> {
         }
         let lower = line.to_ascii_lowercase();
         if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
+            length = value.trim().parse().ok().filter(|length| *length <= BODY_BYTES_MAX)?;
         }
         if !lower.starts_with("connection:") {
             lines.push(line);
