@@ -4,9 +4,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cluster::ObjectServer;
-use store::{Store, memory::MemoryStore};
-use store_postgres::{BlobsAddress, Options, PostgresStore};
+use bytes::Bytes;
+use cluster::{Fault, ObjectLine, ObjectServer, Seen};
+use model::{CollectionId, Guid, ItemFlags, ItemId, RootId, Rope, Time};
+use store::{
+    Commit, NewItem, NewItemId, PartData, RootKind, Store, StoreError, Write, battery::block_on, memory::MemoryStore,
+};
+use store_postgres::{BlobsAddress, BlobsPatience, Options, PostgresStore};
 use tempfile::TempDir;
 
 /// A store, with the folder of its objects.
@@ -79,5 +83,88 @@ mod s3 {
         parts::parts_come_in_ranges,
         parts::parts_go_with_their_item,
         parts::parts_may_lie_outside_of_memory,
+    }
+}
+
+const ROOT: RootId = RootId(7);
+const AT: Time = Time::from_unix(1_700_000_000);
+
+fn commit(store: &PostgresStore, create_root: bool, write: Write) -> Result<store::Receipt, StoreError> {
+    let mut commit = Commit::new(ROOT, AT);
+    commit.create_root = create_root.then_some((RootKind::Mailbox, Guid([7; 16])));
+    commit.writes = vec![write];
+    block_on(store.commit(commit))
+}
+
+/// Content that differs by its seed: in one piece, or in an upload of two.
+fn content(seed: u32) -> Bytes {
+    let length = if seed % 4 == 3 { 6 << 20 } else { 70_000 };
+    (0..length).map(|at: u32| (at.wrapping_mul(2_654_435_761 + seed * 2) >> 13) as u8).collect::<Vec<_>>().into()
+}
+
+fn create(store: &PostgresStore, seed: u32) -> Result<ItemId, StoreError> {
+    let new = NewItem {
+        collection: CollectionId(1).into(),
+        id: NewItemId::Seq,
+        flags: ItemFlags::default(),
+        bag: Bytes::new(),
+        parts: vec![PartData { part: 1, bytes: Rope::from(content(seed)) }],
+    };
+    commit(store, false, Write::CreateItem(new)).map(|receipt| receipt.write(0).item.unwrap())
+}
+
+/// An object store that is busy, loses requests and answers, says that it has stored what it has not, and damages what it
+/// gives: what was acknowledged is there, what was not may be repeated, and nothing damaged is passed on.
+#[test]
+fn what_was_acknowledged_survives_a_bad_object_store() {
+    const FAULTS: [Fault; 8] = [
+        Fault::Busy,
+        Fault::Lied,
+        Fault::AnswerLost,
+        Fault::Dropped,
+        Fault::CutOff,
+        Fault::Lied,
+        Fault::Flipped,
+        Fault::Shorter,
+    ];
+    let test = "a bad object store";
+    let Some(cluster) = cluster::or_skip(cluster::shared(), test) else { return };
+    let Some(server) = cluster::or_skip(ObjectServer::shared(), test) else { return };
+    let rule = |seen: &Seen<'_>| match seen.number {
+        number if !seen.is_about_parts() || number % 2 == 1 => Fault::None,
+        number => FAULTS.get(number / 2 % FAULTS.len()).copied().unwrap_or(Fault::None),
+    };
+    let line = ObjectLine::start(server.address(), rule).unwrap();
+    let (url, bucket) = (cluster.fresh_url(), server.bucket().unwrap());
+    let open = |address| {
+        let blobs = Some(server.url(&bucket, address).parse().unwrap());
+        let blobs_patience = BlobsPatience { request: std::time::Duration::from_secs(3), ..BlobsPatience::new() };
+        PostgresStore::open(&url, Options { blobs, blobs_patience, ..Options::new(3) }).unwrap()
+    };
+    let (good, bad) = (open(server.address()), open(line.address()));
+    commit(&good, true, Write::CreateCollection { parent: None, bag: Bytes::new() }).unwrap();
+    let acknowledged: Vec<(u32, ItemId)> = std::thread::scope(|scope| {
+        let write = |seed: u32| {
+            // As a client does that is told to try again.
+            (0..20).find_map(|_| match create(&bad, seed) {
+                Ok(item) => Some((seed, item)),
+                Err(StoreError::TryAgain(_)) => None,
+                Err(other) => panic!("{other}"),
+            })
+        };
+        let tasks: Vec<_> = (0..3)
+            .map(|task| scope.spawn(move || (0..4).filter_map(|at| write(task * 4 + at)).collect::<Vec<_>>()))
+            .collect();
+        tasks.into_iter().flat_map(|task| task.join().unwrap()).collect()
+    });
+    assert_eq!(acknowledged.len(), 12, "each came through in the end");
+    let read = |store: &PostgresStore, item| block_on(async { store.snapshot(ROOT).await?.part(item, 1).await });
+    for (seed, item) in acknowledged {
+        assert!(read(&good, item).unwrap().unwrap() == content(seed), "{seed} was acknowledged");
+        match read(&bad, item) {
+            Ok(bytes) => assert!(bytes.unwrap() == content(seed), "{seed} was damaged on the way"),
+            Err(StoreError::TryAgain(_)) => {}
+            Err(other) => panic!("{seed}: {other}"),
+        }
     }
 }
