@@ -283,6 +283,7 @@ mod tests {
             "import a@b.c --data d --folder Inbox/Sub x y",
             "store copy --from d --to memory:",
             "store copy --from d --to e --root a@b.c",
+            "store copy --from postgres://h/a --from-blobs s3://b/a --to postgres://h/b --to-blobs s3://b/b",
             "token explain abc --data d",
             "store plan --for citus",
             "store plan --for yugabyte",

@@ -250,3 +250,10 @@ fn clients_go_on_over_a_copy_and_a_copy_of_it() {
     let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     clients_go_on_over(&[data(&first), data(&second)]);
 }
+
+#[test]
+fn clients_go_on_over_postgres_and_back() {
+    let Some(cluster) = cluster::or_skip(cluster::shared(), "clients_go_on_over_postgres_and_back") else { return };
+    let back = tempfile::tempdir().unwrap();
+    clients_go_on_over(&[cluster.fresh_url(), data(&back)]);
+}

@@ -27,7 +27,8 @@ goes on. Run again at the end it compares both sides once more and changes nothi
 
 Examples:
   highwater store copy --from /var/lib/highwater --to /mnt/new
-  highwater store copy --from /var/lib/highwater --to /mnt/new --root anna@example.com"
+  highwater store copy --from /var/lib/highwater --to /mnt/new --root anna@example.com
+  highwater store copy --from /var/lib/highwater --to postgres://highwater@database/highwater --to-blobs s3://bucket/mail"
     )]
     Copy(Copy),
     /// Print the SQL that makes the tables on an engine that spreads them over machines.

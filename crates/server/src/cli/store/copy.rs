@@ -22,11 +22,17 @@ use crate::{
 #[derive(Debug, Args)]
 pub(in super::super) struct Copy {
     /// The data to be copied, as `--data` of the server names them.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", env = "HIGHWATER_FROM", hide_env_values = true)]
     from: String,
     /// Where they go; it must be empty, or an unfinished copy of the same data.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", env = "HIGHWATER_TO", hide_env_values = true)]
     to: String,
+    /// The object store that holds the large parts of a database that is copied, as `--blobs` of the server names it.
+    #[arg(long, value_name = "URL", env = "HIGHWATER_FROM_BLOBS", hide_env_values = true)]
+    from_blobs: Option<String>,
+    /// The object store that is to hold them for the database that they go to.
+    #[arg(long, value_name = "URL", env = "HIGHWATER_TO_BLOBS", hide_env_values = true)]
+    to_blobs: Option<String>,
     /// Only this account or site now, such as anna@example.com or /sites/team; a later run without it copies the rest.
     #[arg(long, value_name = "NAME")]
     root: Option<String>,
@@ -35,12 +41,13 @@ pub(in super::super) struct Copy {
 impl Copy {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let begun = SystemClock.now();
-        let from = stores::open(&self.from, Missing::Refuse, &SystemRandom)?;
+        let options = |blobs: &Option<String>| stores::Options { blobs: blobs.clone() };
+        let from = stores::open_with(&self.from, &options(&self.from_blobs), Missing::Refuse, &SystemRandom)?;
         let only = match &self.root {
             Some(name) => Some(root(&from, name).await?),
             None => None,
         };
-        let to = stores::open(&self.to, Missing::Make, &SystemRandom)?;
+        let to = stores::open_with(&self.to, &options(&self.to_blobs), Missing::Make, &SystemRandom)?;
         let bar = progress();
         let shown = Sum::new(bar.clone());
         let copied = copy::copy(from, to, only, Arc::new(move |step| shown.hear(step))).await;
@@ -56,7 +63,10 @@ impl Copy {
         say(format_args!("sha256 {}", hex(&copied.digest)))?;
         match self.root {
             Some(_) => say("the copy can be served when the rest is there too: run the command without --root"),
-            None => say(format_args!("serve it: highwater serve --data {}", self.to)),
+            None => {
+                let blobs = if self.to_blobs.is_some() { " --blobs …" } else { "" };
+                say(format_args!("serve it: highwater serve --data {}{blobs}", stores::shown(&self.to)))
+            }
         }
     }
 }
