@@ -41,7 +41,7 @@ pub(in super::super) struct Copy {
 impl Copy {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let begun = SystemClock.now();
-        let options = |blobs: &Option<String>| stores::Options { blobs: blobs.clone() };
+        let options = |blobs: &Option<String>| stores::Options { blobs: blobs.clone(), ..stores::Options::default() };
         let from = stores::open_with(&self.from, &options(&self.from_blobs), Missing::Refuse, &SystemRandom)?;
         let only = match &self.root {
             Some(name) => Some(root(&from, name).await?),
