@@ -9,6 +9,7 @@ use store::{
 
 use crate::access::{Access, Act, FolderRights};
 use crate::delivery::{self, Parcel};
+use crate::origin::{Origin, Way};
 use crate::{Caller, EngineError, Mailbox, View, meeting, pack, window};
 
 /// One write of an [`Mailbox::act`].
@@ -194,7 +195,7 @@ impl Mailbox {
                 left
             }
             Own::Put { row: before, properties } => {
-                let bag = self.with(&before, properties)?;
+                let bag = self.with(&before, properties, None)?;
                 let left = row(before.item, before.collection, before.flags, bag.clone());
                 let item = before.item;
                 let bag = Some(bag);
@@ -202,7 +203,7 @@ impl Mailbox {
                 left
             }
             Own::Move { row: before, to, properties } => {
-                let bag = self.with(&before, properties)?;
+                let bag = self.with(&before, properties, Some(Origin::moved(&before, self.engine().now())))?;
                 let left = row(before.item, to, before.flags, bag.clone());
                 writes.push(Write::MoveItem {
                     item: before.item,
@@ -221,12 +222,15 @@ impl Mailbox {
         Ok(Some(Left { write, row }))
     }
 
-    /// The light bag of an item with some properties set, and stamped.
-    fn with(&self, before: &ItemRow, properties: Bag) -> Result<Bytes, EngineError> {
+    /// The light bag of an item with some properties set, and stamped. With `origin`, it notes that.
+    fn with(&self, before: &ItemRow, properties: Bag, origin: Option<Origin>) -> Result<Bytes, EngineError> {
         let mut bag = Bag::decode(&before.bag)?;
         bag.merge(properties);
         window::keep_place(window::placed_at(before), &mut bag);
         self.stamp_changed(&mut bag);
+        if let Some(origin) = origin {
+            origin.note(&mut bag);
+        }
         let bytes = bag.to_bytes();
         if bytes.len() > model::limits::BAG_BYTES_MAX {
             return Err(EngineError::TooLarge("properties"));
@@ -262,6 +266,7 @@ impl Mailbox {
             if to.len() < all {
                 let mut content = delivery::received(message.clone(), self.owner(), true, now);
                 self.stamp_new(&mut content);
+                Origin { way: Way::Arrived, at: now }.note(&mut content.bag);
                 let packed = pack::pack(content)?;
                 commit.guards.push(Guard::CollectionExists(inbox));
                 broken.push(EngineError::NoCollection(inbox));

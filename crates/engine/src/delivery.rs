@@ -13,6 +13,7 @@ use store::{Commit, Guard, ItemRow, NameTarget, StoreError, Write};
 
 use crate::access::CREATOR;
 use crate::act::new_item;
+use crate::origin::{Origin, Way};
 use crate::{Caller, Engine, EngineError, Mailbox, View, meeting, pack};
 
 /// Scope of names in a mailbox: the sendings that arrived, by the key of the parcel, with the id of the item.
@@ -109,6 +110,7 @@ pub(crate) fn received(mut message: ItemContent, recipient: &Caller, own: bool, 
         message.recipients.retain(|row| number(row, &tags::RECIPIENT_TYPE) != BLIND);
         bag.remove(&tags::DISPLAY_BCC);
     }
+    Origin::forget(bag);
     for key in [tags::CREATION_TIME, tags::LAST_MODIFICATION_TIME, PARCEL_TO, CREATOR] {
         bag.remove(&key);
     }
@@ -266,6 +268,7 @@ impl Engine {
             let note = meeting::arrive(&mut view, &mailbox, &mut content, &mut commit).await?;
             drop(view);
             mailbox.stamp_new(&mut content);
+            Origin { way: Way::Arrived, at: commit.at }.note(&mut content.bag);
             let write = commit.writes.len();
             commit.writes.push(new_item(inbox, pack::pack(content)?));
             let target = NameTarget::Write(write);

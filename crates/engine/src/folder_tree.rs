@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use model::{CollectionId, ItemFlags, Seq, limits};
+use model::{CollectionId, ItemFlags, Seq, Time, limits};
 use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, NewItemId, StoreError, Want, Write};
 
 use crate::folders::{DISTINGUISHED_NAME, SCOPE_CHILDREN, name_key};
 use crate::item::noting_its_folder;
+use crate::origin::Origin;
 use crate::mailbox::{DROP_ITEMS_MAX, is_under, subtrees_deepest_first};
 use crate::{DeleteMode, EngineError, Folder, FolderRights, Mailbox, PERMISSIONS, Permissions, View, window};
 
@@ -49,16 +50,22 @@ impl Fate {
         }
     }
 
-    fn write(self, row: &ItemRow) -> Write {
+    fn write(self, row: &ItemRow, now: Time) -> Write {
         let (item, id) = (row.item, NewItemId::Seq);
         match self {
             Self::Delete | Self::DeleteVisible => Write::DeleteItem { item, note: Bytes::new() },
-            Self::MoveVisible(to) => Write::MoveItem { item, to: to.into(), id, bag: None, note: Bytes::new() },
+            Self::MoveVisible(to) => {
+                let bag = Origin::moved(row, now).noted(row);
+                Write::MoveItem { item, to: to.into(), id, bag, note: Bytes::new() }
+            }
             Self::Recoverable(to) => {
-                let bag = noting_its_folder(row);
+                let bag = noting_its_folder(row, Origin::moved(row, now));
                 Write::MoveItem { item, to: to.into(), id, bag, note: window::note(row) }
             }
-            Self::Copy(to) => Write::CopyItem { item, to: to.into(), id, bag: None, flags: None },
+            Self::Copy(to) => {
+                let bag = Origin::copied(row, now).noted(row);
+                Write::CopyItem { item, to: to.into(), id, bag, flags: None }
+            }
         }
     }
 }
@@ -264,7 +271,8 @@ impl Mailbox {
                 commit.guards = vec![Guard::CollectionAt(folder.id(), folder.row.seq), Guard::CollectionExists(to)];
                 for row in &rows {
                     commit.guards.push(Guard::ItemIn(row.item, folder.id()));
-                    commit.writes.push(if fate.concerns(row) { fate.write(row) } else { Fate::Delete.write(row) });
+                    let fate = if fate.concerns(row) { fate } else { Fate::Delete };
+                    commit.writes.push(fate.write(row, commit.at));
                 }
                 self.engine().store().commit(commit).await?;
             }
@@ -289,7 +297,8 @@ impl Mailbox {
         let (mut after, mut conflicts) = (None, 0);
         while conflicts < limits::CONFLICT_RETRIES_MAX {
             let mut view = self.begin().await?;
-            let want = if matches!(fate, Fate::Recoverable(_)) { Want::BAG } else { Want::HOT };
+            // What moves or is copied notes from where.
+            let want = if fate.target().is_some() { Want::BAG } else { Want::HOT };
             let page = view.snapshot.list(folder, after, SWEEP_ITEMS_MAX, want).await?;
             let listed = page.rows.len();
             // Ids of a mailbox are positions.
@@ -305,7 +314,7 @@ impl Mailbox {
             commit.guards.extend(fate.target().map(Guard::CollectionExists));
             for row in rows.iter().filter(|row| fate.concerns(row)) {
                 commit.guards.push(Guard::ItemIn(row.item, folder));
-                commit.writes.push(fate.write(row));
+                commit.writes.push(fate.write(row, commit.at));
             }
             if !commit.writes.is_empty() {
                 match (self.engine().store().commit(commit).await, fate.target()) {

@@ -13,7 +13,7 @@ use crate::token::{Subject, SyncState};
 use crate::{Access, EngineError, Folder, Mailbox, StateFault, View};
 
 /// Where each folder lay at some position.
-type Parents = BTreeMap<CollectionId, Option<CollectionId>>;
+pub(crate) type Parents = BTreeMap<CollectionId, Option<CollectionId>>;
 
 /// One net change of the hierarchy.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,7 +164,7 @@ fn compare(
 }
 
 /// Where each folder lay when `mark` was the last position.
-fn parents_at(spans: &[Span], mark: Seq) -> Parents {
+pub(crate) fn parents_at(spans: &[Span], mark: Seq) -> Parents {
     spans
         .iter()
         .filter(|span| span.from_seq <= mark && span.to_seq.is_none_or(|to| to > mark))

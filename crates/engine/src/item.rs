@@ -6,6 +6,7 @@ use store::{
 };
 
 use crate::access::{Act, CREATOR};
+use crate::origin::Origin;
 use crate::{DELETED_FROM, DeleteMode, EngineError, FolderRights, Mailbox, Precondition, pack, window};
 
 /// An item as conditions and orders see it: its light bag, and what lies in the hot row.
@@ -289,7 +290,8 @@ impl Mailbox {
             let mut row = view.item(id).await?;
             view.access().await?.check_item(Act::Delete, &row)?;
             expected.check(&row)?;
-            let bag = if noted { noting_its_folder(&row) } else { None };
+            let moved = Origin::moved(&row, self.engine().now());
+            let bag = if noted { noting_its_folder(&row, moved) } else { moved.noted(&row) };
             if view.snapshot.collection(to).await?.is_none() {
                 return Err(EngineError::NoCollection(to));
             }
@@ -321,21 +323,37 @@ impl Mailbox {
     /// [`EngineError::NoItem`], [`EngineError::NoCollection`]; when the store fails.
     pub async fn copy_item(&self, id: ItemId, to: model::CollectionId) -> Result<ItemRow, EngineError> {
         let mut view = self.begin().await?;
-        let row = view.item(id).await?;
+        let mut row = view.item(id).await?;
         view.require(to, FolderRights::CREATE).await?;
         view.collection(to).await?;
         drop(view);
-        let mut bag = None;
-        if self.is_visited() {
-            let mut stamped = Bag::decode(&row.bag)?;
-            self.stamp_creator(&mut stamped);
-            bag = Some(stamped.to_bytes());
-        }
-        let mut commit = Commit::new(self.root(), self.engine().now());
+        let now = self.engine().now();
+        let bag = match Bag::decode(&row.bag) {
+            Ok(mut bag) => {
+                if self.is_visited() {
+                    self.stamp_creator(&mut bag);
+                }
+                Origin::copied(&row, now).note(&mut bag);
+                Some(bag.to_bytes())
+            }
+            Err(error) if self.is_visited() => return Err(error.into()),
+            // What cannot be read is copied as it is.
+            Err(_) => None,
+        };
+        let mut commit = Commit::new(self.root(), now);
         commit.guards.push(Guard::CollectionExists(to));
-        commit.writes.push(Write::CopyItem { item: id, to: to.into(), id: NewItemId::Seq, bag, flags: None });
+        commit.writes.push(Write::CopyItem {
+            item: id,
+            to: to.into(),
+            id: NewItemId::Seq,
+            bag: bag.clone(),
+            flags: None,
+        });
         match self.engine().store().commit(commit).await {
-            Ok(receipt) => Ok(placed(row, to, receipt.write(0))),
+            Ok(receipt) => {
+                row.bag = bag.unwrap_or(row.bag);
+                Ok(placed(row, to, receipt.write(0)))
+            }
             Err(StoreError::Conflict { .. }) => Err(EngineError::NoCollection(to)),
             Err(StoreError::NoItem(item)) => Err(EngineError::NoItem(item)),
             Err(other) => Err(other.into()),
@@ -467,8 +485,9 @@ fn part(number: u32, bytes: Option<bytes::Bytes>) -> PartChange {
 
 /// The bag of an item that goes to Recoverable Items, with the folder that it lies in; `None` for one that cannot be
 /// read, which goes as it is.
-pub(crate) fn noting_its_folder(row: &ItemRow) -> Option<bytes::Bytes> {
+pub(crate) fn noting_its_folder(row: &ItemRow, moved: Origin) -> Option<bytes::Bytes> {
     let mut bag = Bag::decode(&row.bag).ok()?;
+    moved.note(&mut bag);
     bag.set(DELETED_FROM, Value::I64(row.collection.to_i64()));
     Some(bag.to_bytes())
 }

@@ -19,7 +19,9 @@ mod list_index;
 mod list_sync;
 mod mailbox;
 mod meeting;
+mod notify;
 mod opened;
+mod origin;
 mod outline;
 mod pack;
 mod query;
@@ -61,6 +63,9 @@ pub use list_index::{INDEXES_MAX, ListIndex, set_indexes};
 pub use list_sync::{ListChange, ListSync, ListSyncPage, Verdict};
 pub use mailbox::{DeleteMode, Folder, Mailbox, MailboxName, NewFolder, Precondition};
 pub use meeting::appointment_of;
+pub use notify::{
+    Change, Channel, Event, EventKind, EventKinds, EventPage, Place, Subscribed, Subscription, SubscriptionError, Watch,
+};
 pub use outline::{AttachmentOutline, Extent, Held, Outline};
 pub use query::{Found, Query};
 pub use recycle_bin::Recycled;

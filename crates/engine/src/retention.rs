@@ -120,7 +120,10 @@ impl Engine {
     ) -> Result<u64, EngineError> {
         let recycled = match kind {
             RootKind::Site => self.trim_recycle_bin(root, recycled_before).await?,
-            RootKind::Mailbox => self.forget_arrivals(root, before).await.map(|_| 0)?,
+            RootKind::Mailbox => {
+                self.forget_arrivals(root, before).await?;
+                self.forget_subscriptions(root).await.map(|_| 0)?
+            }
             RootKind::Control => 0,
         };
         Ok(recycled + self.trim_root(root, before).await?)

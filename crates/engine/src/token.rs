@@ -14,11 +14,14 @@ use store::Epoch;
 use crate::window::Pane;
 use crate::{StateFault, SyncScope, Window};
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const KIND_ITEMS: u8 = 1;
 const KIND_FOLDERS: u8 = 2;
 const KIND_SHARED: u8 = 3;
 const KIND_WINDOW: u8 = 4;
+/// Subscriptions and their watermarks; see `notify::token`.
+pub(crate) const KIND_SUBSCRIPTION: u8 = 5;
+pub(crate) const KIND_WATERMARK: u8 = 6;
 const SEAL_BYTES: usize = 16;
 
 /// Seals states, so that only what this installation issued comes back.
@@ -116,18 +119,27 @@ impl SyncState {
     /// from an older copy has written on under another epoch from before `issued`, or has not come so far. Where the
     /// start of the state was the latest to write, its epochs need not be looked at.
     pub(crate) fn check_timeline(&self, epochs: Option<&[Epoch]>, last_seq: Seq) -> Result<(), StateFault> {
-        let Some(epochs) = epochs else {
-            return if self.issued <= last_seq { Ok(()) } else { Err(StateFault::LostTimeline) };
-        };
-        // Of what was issued before the first one that is kept nobody knows from where it is.
-        if epochs.first().is_some_and(|first| self.epoch != first.epoch && self.issued < first.first_seq) {
-            return Err(StateFault::Expired);
-        }
-        let mut from = epochs.iter().skip_while(|one| one.epoch != self.epoch);
-        let own = from.next().ok_or(StateFault::LostTimeline)?;
-        let end = from.next().map_or(last_seq, |next| next.first_seq);
-        if own.first_seq <= self.issued && self.issued <= end { Ok(()) } else { Err(StateFault::LostTimeline) }
+        check_timeline((self.epoch, self.issued), epochs, last_seq)
     }
+}
+
+/// As [`SyncState::check_timeline`], for anything that was issued in an epoch at a position.
+pub(crate) fn check_timeline(
+    (epoch, issued): (u64, Seq),
+    epochs: Option<&[Epoch]>,
+    last_seq: Seq,
+) -> Result<(), StateFault> {
+    let Some(epochs) = epochs else {
+        return if issued <= last_seq { Ok(()) } else { Err(StateFault::LostTimeline) };
+    };
+    // Of what was issued before the first one that is kept nobody knows from where it is.
+    if epochs.first().is_some_and(|first| epoch != first.epoch && issued < first.first_seq) {
+        return Err(StateFault::Expired);
+    }
+    let mut from = epochs.iter().skip_while(|one| one.epoch != epoch);
+    let own = from.next().ok_or(StateFault::LostTimeline)?;
+    let end = from.next().map_or(last_seq, |next| next.first_seq);
+    if own.first_seq <= issued && issued <= end { Ok(()) } else { Err(StateFault::LostTimeline) }
 }
 
 impl Sealer {
@@ -181,9 +193,25 @@ impl Sealer {
                 known.iter().for_each(|folder| put(&mut out, folder.0));
             }
         }
-        let seal = self.seal_of(&out).finalize().into_bytes();
-        out.extend(seal.iter().take(SEAL_BYTES));
-        out
+        self.close(out)
+    }
+
+    /// Puts the seal behind the bytes of a token.
+    pub(crate) fn close(&self, mut body: Vec<u8>) -> Vec<u8> {
+        let seal = self.seal_of(&body).finalize().into_bytes();
+        body.extend(seal.iter().take(SEAL_BYTES));
+        body
+    }
+
+    /// What stands before the seal, where that is ours.
+    ///
+    /// # Errors
+    /// [`StateFault::Corrupt`] for anything else.
+    pub(crate) fn inside<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], StateFault> {
+        let body = bytes.len().checked_sub(SEAL_BYTES).and_then(|at| bytes.split_at_checked(at));
+        let (body, seal) = body.ok_or(StateFault::Corrupt)?;
+        self.seal_of(body).verify_truncated_left(seal).map_err(|_| StateFault::Corrupt)?;
+        Ok(body)
     }
 
     /// Reads what [`Self::seal`] wrote.
@@ -191,10 +219,7 @@ impl Sealer {
     /// # Errors
     /// [`StateFault::Corrupt`] for anything else.
     pub(crate) fn open(&self, bytes: &[u8]) -> Result<SyncState, StateFault> {
-        let body = bytes.len().checked_sub(SEAL_BYTES).and_then(|at| bytes.split_at_checked(at));
-        let (body, seal) = body.ok_or(StateFault::Corrupt)?;
-        self.seal_of(body).verify_truncated_left(seal).map_err(|_| StateFault::Corrupt)?;
-        let mut reader = Reader(body);
+        let mut reader = Reader(self.inside(bytes)?);
         reader.state().filter(|_| reader.0.is_empty()).ok_or(StateFault::Corrupt)
     }
 
@@ -213,7 +238,7 @@ fn put_under(out: &mut Vec<u8>, under: Option<CollectionId>) {
     }
 }
 
-fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -221,7 +246,7 @@ fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
     fn state(&mut self) -> Option<SyncState> {
@@ -286,17 +311,17 @@ impl Reader<'_> {
         Some(Pane { window, floor: (Time(i64::from_le_bytes(self.fixed()?)), ItemId(self.number()?)) })
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.fixed::<1>().map(|[byte]| byte)
     }
 
-    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*head)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         // Values stay below 2^63: nine bytes.
         for shift in (0..63).step_by(7) {

@@ -54,5 +54,7 @@ pub const CONFLICT_RETRIES_MAX: usize = 16;
 pub const RETENTION_SECONDS_DEFAULT: i64 = 60 * 86_400;
 /// Seconds for which recycle bins keep what was deleted by default: 30 days.
 pub const RECYCLE_BIN_SECONDS_DEFAULT: i64 = 30 * 86_400;
+/// Folders that one subscription to notifications names.
+pub const SUBSCRIPTION_FOLDERS_MAX: usize = 256;
 /// Entries of a recycle bin that are shown; of more the latest.
 pub const RECYCLE_BIN_ENTRIES_MAX: usize = 20_000;

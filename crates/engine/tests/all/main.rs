@@ -12,6 +12,7 @@ mod indexes;
 mod items;
 mod lists;
 mod nodes;
+mod notifications;
 mod outlines;
 mod query;
 mod races;
