@@ -82,6 +82,11 @@ pub enum StateFault {
 }
 
 impl EngineError {
+    /// Whether the same may succeed later.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(StoreError::TryAgain(_) | StoreError::OutcomeUnknown(_)) | Self::Contended)
+    }
+
     /// Whether stored data could not be read. Repeating does not help; other data may be fine.
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Store(StoreError::Corrupt(_)))

@@ -11,8 +11,8 @@ use store::{CollectionRef, CollectionRow, Commit, Guard, ItemRow, NameTarget, Ne
 
 use crate::folders::{DISTINGUISHED_NAME, SCOPE_CHILDREN, name_key};
 use crate::item::noting_its_folder;
-use crate::origin::Origin;
 use crate::mailbox::{DROP_ITEMS_MAX, is_under, subtrees_deepest_first};
+use crate::origin::Origin;
 use crate::{DeleteMode, EngineError, Folder, FolderRights, Mailbox, PERMISSIONS, Permissions, View, window};
 
 /// Items that one commit deletes, moves or copies.

@@ -313,9 +313,8 @@ impl Engine {
             caller.clone()
         } else if token.creator == sender.account {
             let account = self.directory().by_account(token.account).await?.ok_or(SubscriptionError::NotFound)?;
-            self.directory().impersonate(sender, &account.address).await.map_err(|error| match error {
-                EngineError::AccessDenied => SubscriptionError::AccessDenied,
-                other => other.into(),
+            self.directory().impersonate(sender, &account.address).await.map_err(|error| {
+                if error == EngineError::AccessDenied { SubscriptionError::AccessDenied } else { error.into() }
             })?
         } else {
             return Err(SubscriptionError::AccessDenied);
@@ -324,10 +323,7 @@ impl Engine {
             return Err(SubscriptionError::Expired);
         }
         let mailbox = self.open_mailbox(&account, MailboxName::Guid(token.issued.mailbox)).await;
-        let mailbox = mailbox.map_err(|error| match error {
-            EngineError::NoMailbox { .. } => SubscriptionError::NotFound,
-            other => other.into(),
-        })?;
+        let mailbox = mailbox.map_err(of_mailbox)?;
         Ok(Subscription { mailbox, token })
     }
 
@@ -416,13 +412,13 @@ impl Subscription {
     pub async fn left_at(&self) -> Result<Place, SubscriptionError> {
         let mut view = self.begin().await?;
         let made = Place { issued: self.token.issued, base: self.token.from, cursor: self.token.from };
-        view.check(&made).await.map_err(|error| match error {
-            SubscriptionError::Watermark => SubscriptionError::NotFound,
-            other => other,
-        })?;
-        let noted = view.name(SCOPE_PLACES, &self.token.name()).await?;
-        let position = noted.map_or(self.token.from, Seq);
-        Ok(Place { issued: view.issued(), base: position, cursor: position })
+        view.check(&made)
+            .await
+            .map_err(|error| if error == SubscriptionError::Watermark { SubscriptionError::NotFound } else { error })?;
+        let [cursor, base] = self.place_names();
+        let cursor = view.name(SCOPE_PLACES, &cursor).await?.map_or(self.token.from, Seq);
+        let base = view.name(SCOPE_PLACES, &base).await?.map_or(cursor, Seq);
+        Ok(Place { issued: view.issued(), base, cursor })
     }
 
     /// The events after a place, `limit` about: those of one position come together. Costs the events, the changes that
@@ -475,20 +471,21 @@ impl Subscription {
         }
     }
 
-    /// Keeps the place at which a stream stands, for the next one. Nothing happens where the subscription was ended, or
-    /// where the place lies between two pages.
+    /// Keeps the place at which a stream stands, for the next one. Nothing happens where the subscription was ended.
     ///
     /// # Errors
     /// When the store fails; the next stream then repeats events.
     pub async fn note_place(&self, place: &Place) -> Result<(), SubscriptionError> {
-        if place.base != place.cursor {
-            return Ok(());
-        }
-        let name = Bytes::from(self.token.name());
         let mut commit = Commit::new(self.mailbox.root(), self.mailbox.engine().now());
-        commit.guards = vec![Guard::NameFree(SCOPE_ENDED, name.clone())];
-        let target = NameTarget::Id(place.cursor.0);
-        commit.writes = vec![Write::PutName { scope: SCOPE_PLACES, name, target }];
+        commit.guards = vec![Guard::NameFree(SCOPE_ENDED, self.token.name().into())];
+        let scope = SCOPE_PLACES;
+        let [name, base] = self.place_names();
+        commit.writes = vec![Write::PutName { scope, name, target: NameTarget::Id(place.cursor.0) }];
+        commit.writes.push(if place.base == place.cursor {
+            Write::DropName { scope, name: base }
+        } else {
+            Write::PutName { scope, name: base, target: NameTarget::Id(place.base.0) }
+        });
         match self.mailbox.engine().store().commit(commit).await {
             Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(other) => Err(other.into()),
@@ -509,8 +506,9 @@ impl Subscription {
         }
         drop(view);
         let target = NameTarget::Id(self.token.from.0);
-        commit.writes.push(Write::PutName { scope: SCOPE_ENDED, name: name.clone(), target });
-        commit.writes.push(Write::DropName { scope: SCOPE_PLACES, name });
+        commit.writes.push(Write::PutName { scope: SCOPE_ENDED, name, target });
+        let places = self.place_names().map(|name| Write::DropName { scope: SCOPE_PLACES, name });
+        commit.writes.extend(places);
         match self.mailbox.engine().store().commit(commit).await {
             Ok(_) => Ok(()),
             Err(StoreError::Conflict { .. } | StoreError::NoRoot(_)) => Err(SubscriptionError::NotFound),
@@ -518,15 +516,22 @@ impl Subscription {
         }
     }
 
+    /// The names of the two marks of a place: what was told, and against what kinds are judged where that is another.
+    fn place_names(&self) -> [Bytes; 2] {
+        [0, 1].map(|mark| [&self.token.name()[..], &[mark]].concat().into())
+    }
+
     /// A view of the mailbox, where the subscription was not ended.
     async fn begin(&self) -> Result<View, SubscriptionError> {
-        let mut view = self.mailbox.begin().await.map_err(|error| match error {
-            EngineError::NoMailbox { .. } => SubscriptionError::NotFound,
-            other => other.into(),
-        })?;
+        let mut view = self.mailbox.begin().await.map_err(of_mailbox)?;
         match view.name(SCOPE_ENDED, &self.token.name()).await? {
             None => Ok(view),
             Some(_) => Err(SubscriptionError::NotFound),
         }
     }
+}
+
+/// Why the mailbox of a subscription cannot be opened.
+fn of_mailbox(error: EngineError) -> SubscriptionError {
+    if matches!(error, EngineError::NoMailbox { .. }) { SubscriptionError::NotFound } else { error.into() }
 }

@@ -14,6 +14,8 @@ pub(crate) const PIECE_BYTES: usize = 128 << 10;
 /// The answer to one operation, while it is written.
 pub(crate) struct Answer {
     out: Writer,
+    operation: &'static str,
+    style: &'static soap::EnvelopeStyle,
     message: String,
     outlet: Outlet,
     /// Whether a piece was sent.
@@ -26,15 +28,21 @@ pub(crate) struct Answer {
 impl Answer {
     /// Opens the answer to the operation of that name. What it does not keep goes to `outlet`; `engine` is that of the
     /// request.
-    pub(crate) fn begin(operation: &str, outlet: Outlet, engine: Engine) -> Self {
+    pub(crate) fn begin(
+        operation: &'static str,
+        style: &'static soap::EnvelopeStyle,
+        outlet: Outlet,
+        engine: Engine,
+    ) -> Self {
         let mut out = Writer::with_capacity(8_192);
         out.declaration();
-        soap::begin_envelope(&mut out, soap::SoapVersion::V11, &crate::STYLE, header::write_server_version);
+        soap::begin_envelope(&mut out, soap::SoapVersion::V11, style, header::write_server_version);
         out.start_named(&format!("m:{operation}Response"));
         out.namespace("m", MESSAGES);
         out.namespace("t", TYPES);
         out.start("m:ResponseMessages");
-        Self { out, message: format!("m:{operation}ResponseMessage"), outlet, streams: false, engine, writes: 0 }
+        let (message, writes) = (format!("m:{operation}ResponseMessage"), engine.writes());
+        Self { out, operation, style, message, outlet, streams: false, engine, writes }
     }
 
     /// A success; `content` writes what the operation adds.
@@ -106,6 +114,15 @@ impl Answer {
         while let Some(piece) = self.out.take_piece(PIECE_BYTES) {
             self.outlet.give(piece).await;
         }
+    }
+
+    /// Ends the envelope, sends it, and begins another of the same kind when it was taken. For an operation that hangs; it
+    /// ends here where the client is gone.
+    pub(crate) async fn hang(&mut self) {
+        let next = Self::begin(self.operation, self.style, self.outlet.clone(), self.engine.clone());
+        let envelope = std::mem::replace(self, next).finish();
+        self.outlet.hang();
+        self.outlet.give(envelope).await;
     }
 
     /// A success with `content`, or an error.

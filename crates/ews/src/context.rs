@@ -7,7 +7,7 @@ use model::Guid;
 
 use crate::header::ConnectingSid;
 use crate::id::MailboxId;
-use crate::{Ews, Failure, Fault, Header, ResponseCode, Settings, Spools};
+use crate::{Ews, Failure, Fault, Hangs, Header, ResponseCode, Settings, Spools};
 
 /// Whom the caller acts as, where the header names somebody: everything then is as if that one had asked.
 ///
@@ -33,6 +33,7 @@ pub(crate) async fn acting_as(engine: &Engine, caller: &Caller, header: &Header)
 /// One request being served.
 pub(crate) struct Context<'a> {
     engine: &'a Engine,
+    sender: &'a Caller,
     caller: &'a Caller,
     /// What the SOAP header asked for.
     pub(crate) header: Header,
@@ -40,14 +41,27 @@ pub(crate) struct Context<'a> {
     pub(crate) settings: Settings,
     /// What of it lies outside of memory.
     pub(crate) spools: Spools,
+    /// What it needs of the program to hang; `None` where it may not.
+    pub(crate) hangs: Option<Hangs>,
     /// Mailboxes opened by this request: few, since each is one that the caller may use.
     open: Mutex<Vec<Mailbox>>,
 }
 
 impl<'a> Context<'a> {
-    /// A request of `caller`: of the one who sent it, or of whom that one acts as (see [`acting_as`]).
-    pub(crate) const fn new(ews: &'a Ews, caller: &'a Caller, header: Header, spools: Spools) -> Self {
-        Self { engine: &ews.engine, caller, header, settings: ews.settings, spools, open: Mutex::new(Vec::new()) }
+    /// A request of `caller`: of the `sender`, or of whom that one acts as (see [`acting_as`]).
+    pub(crate) fn new(
+        ews: &'a Ews,
+        (sender, caller): (&'a Caller, &'a Caller),
+        header: Header,
+        (spools, hangs): (Spools, Option<Hangs>),
+    ) -> Self {
+        let (engine, settings) = (&ews.engine, ews.settings);
+        Self { engine, sender, caller, header, settings, spools, hangs, open: Mutex::new(Vec::new()) }
+    }
+
+    /// Who sent the request.
+    pub(crate) const fn sender(&self) -> &'a Caller {
+        self.sender
     }
 
     /// The domain.

@@ -15,12 +15,14 @@ mod fault;
 mod fields;
 mod folder;
 mod group;
+mod hanging;
 mod header;
 mod id;
 mod item;
 mod local_time;
 mod meeting;
 mod new_item;
+mod notification;
 mod ops;
 mod patch;
 mod path;
@@ -40,12 +42,15 @@ mod stream;
 mod testing;
 mod version;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use engine::{Caller, Engine};
 use http_body_util::{BodyExt as _, Full};
 use stream::{Begun, Outlet};
 use xml::{Document, Limits, soap};
 
+pub use hanging::{Hanging, Hangs, Surroundings, Wait};
 pub use ops::NAMES;
 pub use quirk::{QUIRKS, Quirk};
 pub use spools::Spools;
@@ -92,11 +97,13 @@ pub struct Performed(pub &'static str);
 pub struct Settings {
     /// Bytes of an item in `UploadItems`, before they are base64. A larger one is `ErrorMessageSizeExceeded`.
     pub upload_bytes_max: usize,
+    /// After how long a hanging request is told that its connection stands, where nothing has happened.
+    pub keep_alive: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { upload_bytes_max: model::limits::BODY_BYTES_MAX / 4 * 3 }
+        Self { upload_bytes_max: model::limits::BODY_BYTES_MAX / 4 * 3, keep_alive: Duration::from_secs(45) }
     }
 }
 
@@ -108,7 +115,8 @@ impl Ews {
 
     /// Answers one request of an authenticated caller: POST carries a SOAP envelope, GET and HEAD find a short text.
     /// Costs what the operation costs. A small answer is made first; a large one of an operation that reads is made while
-    /// it is sent, and cut where it cannot be completed. Payloads outside of memory are its extension [`Spools`].
+    /// it is sent, and cut where it cannot be completed. Payloads outside of memory are its extension [`Spools`]; with
+    /// [`Hangs`] it may hang, and the answer has the extension [`Hanging`] then.
     pub async fn handle(&self, caller: &Caller, request: http::Request<Bytes>) -> http::Response<Body> {
         if request.method() != http::Method::POST {
             return respond(
@@ -121,7 +129,8 @@ impl Ews {
         let packs = offers_to_unpack(request.headers());
         let outlet = Outlet::new(if packs { answer::WHOLE_BYTES_MAX } else { answer::PIECE_BYTES });
         let (mut parts, body) = request.into_parts();
-        let asked = (body, parts.extensions.remove::<Spools>().unwrap_or_default());
+        let spools = parts.extensions.remove::<Spools>().unwrap_or_default();
+        let asked = (body, spools, parts.extensions.remove::<Hangs>());
         let ews = Self { engine: self.engine.for_request(), settings: self.settings };
         let performance = Box::pin(perform(ews, caller.clone(), asked, outlet.clone()));
         let mut response = match stream::begin(performance, outlet.clone()).await {
@@ -129,6 +138,9 @@ impl Ews {
             Begun::Whole(Err(fault)) => respond(http::StatusCode::INTERNAL_SERVER_ERROR, XML, whole(fault.to_xml())),
             Begun::Streaming(running) => respond(http::StatusCode::OK, XML, running.boxed_unsync()),
         };
+        if outlet.hangs() {
+            response.extensions_mut().insert(Hanging);
+        }
         if let Some(operation) = outlet.operation() {
             response.extensions_mut().insert(Performed(operation));
         }
@@ -145,15 +157,20 @@ fn offers_to_unpack(headers: &http::HeaderMap) -> bool {
 const XML: &str = "text/xml; charset=utf-8";
 
 /// Performs what a body asks for. The body is gone when the operation begins: it holds what it needs.
-async fn perform(ews: Ews, caller: Caller, asked: (Bytes, Spools), outlet: Outlet) -> Result<Vec<u8>, Fault> {
-    let (body, spools) = asked;
+async fn perform(
+    ews: Ews,
+    caller: Caller,
+    asked: (Bytes, Spools, Option<Hangs>),
+    outlet: Outlet,
+) -> Result<Vec<u8>, Fault> {
+    let (body, spools, hangs) = asked;
     let Asked { header, task } = read(&body)?;
     drop(body);
     if let Ok(task) = &task {
         outlet.note_operation(task.name());
     }
     let acting = context::acting_as(&ews.engine, &caller, &header).await?;
-    let context = Context::new(&ews, acting.as_ref().unwrap_or(&caller), header, spools);
+    let context = Context::new(&ews, (&caller, acting.as_ref().unwrap_or(&caller)), header, (spools, hangs));
     let answered = task?.run(&context, outlet).await;
     let wrote = ews.engine.writes() > 0;
     answered.map_err(|fault| if wrote && fault.invites() { Failure::unknown().into() } else { fault })

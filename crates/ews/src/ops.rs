@@ -17,7 +17,7 @@
 
 use std::pin::Pin;
 
-use xml::Node;
+use xml::{Node, soap};
 
 use crate::stream::Outlet;
 use crate::{Answer, Context, Fault, Header, ResponseCode, Version, local_time, request, version};
@@ -30,6 +30,8 @@ pub(crate) trait Operation: Sized + Send {
     const CHILDREN: &'static [&'static str];
     /// The version that introduced it; a request that names an earlier one is refused.
     const SINCE: Version = Version::V2007;
+    /// How the envelopes of its answer are written.
+    const STYLE: soap::EnvelopeStyle = crate::STYLE;
 
     /// Reads the element in the SOAP body.
     ///
@@ -91,7 +93,7 @@ impl<O: Operation + 'static> Task for O {
 
     fn run<'a>(self: Box<Self>, context: &'a Context<'a>, outlet: Outlet) -> Performance<'a> {
         Box::pin(async move {
-            let mut answer = Answer::begin(O::NAME, outlet, context.engine().clone());
+            let mut answer = Answer::begin(O::NAME, &O::STYLE, outlet, context.engine().clone());
             Operation::run(*self, context, &mut answer).await?;
             Ok(answer.finish())
         })
@@ -113,13 +115,17 @@ operations! {
     find_folder::FindFolder,
     find_item::FindItem,
     get_attachment::GetAttachment,
+    get_events::GetEvents,
     get_folder::GetFolder,
     get_item::GetItem,
+    get_streaming_events::GetStreamingEvents,
     move_folder::MoveFolder,
     move_item::MoveItem,
     send_item::SendItem,
+    subscribe::Subscribe,
     sync_folder_hierarchy::SyncFolderHierarchy,
     sync_folder_items::SyncFolderItems,
+    unsubscribe::Unsubscribe,
     update_folder::UpdateFolder,
     update_item::UpdateItem,
     upload_items::UploadItems,

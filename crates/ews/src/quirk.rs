@@ -21,6 +21,9 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk { name: "archive-folder",      seen: "Thunderbird: DistinguishedFolderId archive, not in the schema",   answer: "a known name without a folder" },
     Quirk { name: "no-version",          seen: "DavMail: first request without RequestServerVersion",             answer: "shaped as 2007 SP1, no operation refused" },
     Quirk { name: "article-number",      seen: "DavMail: PropertyTag 0x0E23 as UID of IMAP",                      answer: "computed from the item id, ascending" },
+    Quirk { name: "streamed-lists",      seen: "EWS Managed API 2.2, exchangelib: m:Notification, m:SubscriptionId in streams", answer: "written so, not as published" },
+    Quirk { name: "bare-envelope",       seen: "ews-javascript-api: looks for <Envelope in a stream",             answer: "envelopes of streams have no prefix" },
+    Quirk { name: "one-event-and-gone",  seen: "exchangelib: reads one event of a stream and closes it",          answer: "what was taken before is not told again" },
 ];
 
 #[cfg(test)]

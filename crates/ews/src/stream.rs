@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
@@ -15,6 +16,8 @@ use crate::Fault;
 #[derive(Clone)]
 pub(crate) struct Outlet {
     slot: Arc<Mutex<Option<Bytes>>>,
+    /// Whether the operation waits for things to happen.
+    hangs: Arc<AtomicBool>,
     /// Bytes up to which an answer is sent whole.
     whole_bytes_max: usize,
     /// What is performed, once it is known.
@@ -24,7 +27,7 @@ pub(crate) struct Outlet {
 impl Outlet {
     /// One for an answer that is sent whole up to so many bytes.
     pub(crate) fn new(whole_bytes_max: usize) -> Self {
-        Self { slot: Arc::default(), whole_bytes_max, operation: Arc::default() }
+        Self { slot: Arc::default(), hangs: Arc::default(), whole_bytes_max, operation: Arc::default() }
     }
 
     /// Notes the operation that is performed.
@@ -40,6 +43,16 @@ impl Outlet {
     /// Bytes up to which an answer is sent whole.
     pub(crate) const fn whole_bytes_max(&self) -> usize {
         self.whole_bytes_max
+    }
+
+    /// Says that the operation waits for things to happen between its pieces.
+    pub(crate) fn hang(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    pub(crate) fn hangs(&self) -> bool {
+        self.hangs.load(Ordering::Relaxed)
     }
 
     /// Puts a piece down and goes on when it was taken. Only inside a [`Running`]: nobody else takes it.

@@ -21,6 +21,7 @@ const ELEMENTS: &[(&str, Version)] = &[
     ("QueryString",                Version::V2010),
     ("SyncScope",                  Version::V2010),
     ("ReturnNewItemIds",           Version::V2010_SP1),
+    ("StreamingSubscriptionRequest", Version::V2010_SP1),
     ("AddBlankTargetToLinks",      Version::V2013),
     ("BlockExternalImages",        Version::V2013),
     ("Flag",                       Version::V2013),

@@ -295,7 +295,7 @@ fn association_and_change_keys() {
 /// The largest item is a setting; one that is larger fails alone.
 #[test]
 fn too_large_items_fail_alone() {
-    let mailbox = Mailbox::with_settings(ews::Settings { upload_bytes_max: 10_000 });
+    let mailbox = Mailbox::with_settings(ews::Settings { upload_bytes_max: 10_000, ..ews::Settings::default() });
     let inbox = mailbox.folder("inbox");
     let (small, large) = (payload(&subject("Small")), payload(&attachment(&[7; 10_000])));
     let done = mailbox.upload(&[(NEW, &inbox, None, &small), (NEW, &inbox, None, &large), (NEW, &inbox, None, &small)]);

@@ -1,5 +1,7 @@
 //! The seam to the protocol adapters: which of them gets a request, and what it is told beside it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use engine::{Caller, Engine};
 use ews::Ews;
@@ -40,7 +42,10 @@ impl Adapters {
             max_recommended_embedded_file_mb: number(config.list_sync_embedded_file_mb),
         };
         let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
-        let ews = ews::Settings { upload_bytes_max: bytes(config.upload_item_bytes_max) };
+        let ews = ews::Settings {
+            upload_bytes_max: bytes(config.upload_item_bytes_max),
+            keep_alive: Duration::from_secs(config.hanging_keep_alive_seconds),
+        };
         Self {
             ews: Ews { engine: engine.clone(), settings: ews },
             sharepoint: SharePoint { engine: engine.clone(), settings },

@@ -188,6 +188,13 @@ settings! {
     /// How long the server goes on as before when it is told to stop, while /readyz says that it is leaving: what spreads
     /// requests over several servers needs so long to notice. 0 for a server alone.
     drain_lead_seconds: u64 = 1, "seconds", Some(0..=600);
+    /// Requests for streaming notifications that hang at the same time, in all. They hold a connection each, but no turn
+    /// among the others. Further ones are ErrorExceededConnectionCount.
+    hanging_requests_max: u64 = 2_048, "requests", Some(0..=1_000_000);
+    /// The same for one account.
+    hanging_requests_per_account_max: u64 = 100, "requests", Some(0..=1_000_000);
+    /// After how long a client of streaming notifications is told that its connection stands, where nothing has happened.
+    hanging_keep_alive_seconds: u64 = 45, "seconds", Some(1..=600);
     /// How long requests under way may take to finish when the server is told to stop, after drain_lead_seconds.
     drain_seconds: u64 = 30, "seconds", Some(0..=3_600);
     /// Whether this server does what has to be done beside requests: removing what is past the retention, delivering mail

@@ -13,6 +13,7 @@ pub mod config;
 pub mod copy;
 mod demo;
 mod flow;
+mod hanging;
 mod health;
 mod import;
 mod measured;

@@ -31,6 +31,7 @@ use crate::{
     body::{self, Intake, Taken},
     config::Config,
     flow::{self, Patience},
+    hanging::{Gone, Places},
     health::{Health, Phase},
     metrics::{self, Metrics},
     pack,
@@ -69,6 +70,7 @@ pub(crate) struct Service {
     health: Health,
     metrics: Arc<Metrics>,
     connections: AtomicU64,
+    hanging: Arc<Places>,
 }
 
 /// What a request holds while it is worked on: its place, its turn, the memory of its body.
@@ -93,6 +95,7 @@ impl Service {
         Ok(Self {
             auth: Auth::new(engine.clone(), config.login_cache_seconds, config.login_cache_max)?,
             adapters: Adapters::new(config, engine),
+            hanging: Places::new(config, phase.clone()),
             health: Health::new(engine.clone(), phase),
             metrics,
             connections: AtomicU64::new(0),
@@ -236,11 +239,13 @@ impl Service {
             return answer::refusal(protocol, Refusal::Busy);
         };
         parts.extensions.insert(spools);
+        let (hangs, gone) = self.hanging.surroundings();
+        parts.extensions.insert(hangs);
         let call = Call { caller: caller.clone(), base_url, request: Request::from_parts(parts, bytes) };
-        self.work(target.to_owned(), call, (present, working, held)).await
+        self.work(target.to_owned(), call, (present, working, held), gone).await
     }
 
-    async fn work(self: &Arc<Self>, target: String, call: Call, permits: Permits) -> Response<Body> {
+    async fn work(self: &Arc<Self>, target: String, call: Call, permits: Permits, gone: Gone) -> Response<Body> {
         let service = Arc::clone(self);
         let protocol = Route::read(&target).protocol();
         let patience = Patience {
@@ -252,7 +257,7 @@ impl Service {
             let response = Handle::current().block_on(service.adapt(&target, call))?;
             Ok(if pack { pack::packed(response) } else { response })
         };
-        guarded(protocol, permits, patience, work).await
+        guarded(protocol, permits, patience, gone, work).await
     }
 
     async fn adapt(&self, target: &str, call: Call) -> Result<Response<Body>, Refusal> {
@@ -329,11 +334,13 @@ impl Service {
 /// gone meanwhile. A panic costs this request only.
 ///
 /// The thread that has the request goes on with it, and leaves its other connections to another thread: a short answer is
-/// there before that one has woken up. An answer that is made while it is sent gets a thread of its own.
+/// there before that one has woken up. An answer that is made while it is sent gets a thread of its own, one that hangs
+/// gets none and gives its permits back.
 async fn guarded(
     protocol: Protocol,
     permits: Permits,
     patience: Patience,
+    gone: Gone,
     work: impl FnOnce() -> Result<Response<Body>, Refusal> + Send + 'static,
 ) -> Response<Body> {
     let response = match blocking(work) {
@@ -344,10 +351,15 @@ async fn guarded(
         return response;
     }
     let (head, told) = oneshot::channel();
-    let done = tokio::task::spawn_blocking(move || {
-        let _permits = permits;
-        Handle::current().block_on(flow::send(response, head, patience));
-    });
+    let done = if response.extensions().get::<ews::Hanging>().is_some() {
+        drop(permits);
+        tokio::spawn(flow::hang(response, head, patience.piece, gone))
+    } else {
+        tokio::task::spawn_blocking(move || {
+            let _permits = permits;
+            Handle::current().block_on(flow::send(response, head, patience));
+        })
+    };
     let Ok(response) = told.await else {
         if let Err(error) = done.await {
             tracing::error!("a request failed: {error}");
@@ -418,7 +430,8 @@ mod tests {
         let places = Arc::new(Semaphore::new(2));
         let place = || Arc::clone(&places).try_acquire_owned().unwrap();
         let patience = Patience { piece: Duration::ZERO, whole: Duration::ZERO };
-        let response = guarded(Protocol::Ews, (place(), place(), None), patience, || panic!("on purpose")).await;
+        let gone = watch::channel(None).0;
+        let response = guarded(Protocol::Ews, (place(), place(), None), patience, gone, || panic!("on purpose")).await;
         assert_eq!(response.status(), 500);
         assert_eq!(places.available_permits(), 2);
     }

@@ -7,6 +7,7 @@
 
 pub mod chance;
 pub mod ews;
+pub mod hanging;
 pub mod http;
 pub mod librarian;
 pub mod lists;

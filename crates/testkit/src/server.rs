@@ -125,6 +125,14 @@ impl TestServer {
         Self::build(StoreKind::Sqlite, folder, start, Arc::new(SystemClock), None, "")
     }
 
+    /// Another server over the SQLite store of this one, as another process would open it. `start` tells it from others.
+    pub fn beside(&self, start: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let location = self.folder().display().to_string();
+        let store = stores::open(&location, Missing::Refuse, &SeededRandom::new(0xe90c + start)).expect("a store");
+        Self::serve(vec![store], folder, start, Arc::new(SystemClock), None, "")
+    }
+
     /// A server that breaks rule 3 of the change engine on purpose: it judges kinds of changes by the page's cursor.
     pub fn judging_by_cursor() -> Self {
         let mut server = Self::memory();

@@ -19,6 +19,7 @@ folders! {
     ews_hierarchy: "ews/hierarchy",
     ews_items: "ews/items",
     ews_mail_flow: "ews/mail_flow",
+    ews_notifications: "ews/notifications",
     ews_export: "ews/export",
     ews_upload: "ews/upload",
     sharepoint_every_answer: "sharepoint/every_answer",

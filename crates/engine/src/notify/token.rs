@@ -162,9 +162,10 @@ mod tests {
         let sealer = Sealer::new(b"secret");
         let issued = Issued { mailbox: Guid([7; 16]), epoch: 9, position: Seq(300) };
         let mut subscriptions = Vec::new();
-        for (channel, folders) in
-            [(Channel::Pull { idle_minutes: 1_440 }, vec![]), (Channel::Streaming, vec![CollectionId(3), CollectionId(400)])]
-        {
+        for (channel, folders) in [
+            (Channel::Pull { idle_minutes: 1_440 }, vec![]),
+            (Channel::Streaming, vec![CollectionId(3), CollectionId(400)]),
+        ] {
             let watch = Watch { folders, kinds: EventKinds::ALL };
             let (account, creator) = (RootId(5), RootId(6));
             let (ends, nonce) = (Time(1 << 57), Guid([3; 16]));

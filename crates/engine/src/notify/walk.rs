@@ -55,8 +55,17 @@ pub(super) async fn walk(
     kept(view, &folders, &watched, cursor)?;
     let mut tops = of_folders(view, watch, &folders, &watched, &access, (base, cursor), now).await?;
     let calendars = folders.iter().filter(|folder| folder.class().starts_with(CALENDAR)).map(Folder::id).collect();
-    let mut walk =
-        Walk { watch, access, watched: &watched, calendars, base, cursor, now, events: Vec::new(), told: HashSet::new() };
+    let mut walk = Walk {
+        watch,
+        access,
+        watched: &watched,
+        calendars,
+        base,
+        cursor,
+        now,
+        events: Vec::new(),
+        told: HashSet::new(),
+    };
     let mut merge = Merge::default();
     for folder in folders.iter().filter(|folder| watched.contains(&folder.id()) && folder.row.items_seq > cursor) {
         merge.add(&mut *view.snapshot, folder.id(), cursor).await?;
@@ -228,12 +237,7 @@ struct Source {
 }
 
 impl Merge {
-    async fn add(
-        &mut self,
-        snapshot: &mut dyn Snapshot,
-        folder: CollectionId,
-        after: Seq,
-    ) -> Result<(), EngineError> {
+    async fn add(&mut self, snapshot: &mut dyn Snapshot, folder: CollectionId, after: Seq) -> Result<(), EngineError> {
         let mut source = Source { folder, rows: VecDeque::new(), after, more: true };
         source.fill(snapshot).await?;
         let next = source.rows.front().map(|entry| Reverse((entry.seq(), self.sources.len())));
