@@ -20,9 +20,11 @@ use crate::{
 const CLIENTS: &[(&str, &[&str])] = &[
     ("ews_crate.py", &["ews"]),
     ("ews_exchangelib.py", &["exchangelib"]),
+    ("ews_exchangelib_events.py", &["exchangelib"]),
     ("ews_exchangelib_kinds.py", &["exchangelib"]),
     ("ews_exchangelib_mail.py", &["exchangelib"]),
     ("ews_javascript_api.mjs", &["ews-javascript-api"]),
+    ("ews_javascript_api_events.mjs", &["ews-javascript-api"]),
     ("sharepoint_office365.py", &["Office365-REST-Python-Client"]),
     ("sharepoint_pnp.mjs", &["@pnp/sp", "@pnp/nodejs", "@pnp/queryable", "camljs"]),
     ("sharepoint_python.py", &["sharepoint"]),
