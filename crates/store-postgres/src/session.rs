@@ -12,9 +12,13 @@ use std::{
 };
 
 use deadpool::managed::{self, Metrics, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
-use futures_util::future::{join3, try_join_all};
+use futures_util::future::{join4, try_join_all};
 use sha2::{Digest, Sha256};
-use tokio::{runtime::Handle, task::JoinError};
+use tokio::{
+    runtime::Handle,
+    task::JoinHandle,
+    time::{error::Elapsed, timeout},
+};
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 
 use crate::{
@@ -48,10 +52,16 @@ const SETTINGS: &str = "SELECT set_config(s.name, v.value, false)
   JOIN pg_settings s ON s.name = v.name
   WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')";
 
-/// The engine's own mark of a cluster and its timeline. A promoted standby begins a new timeline, and so does what was
-/// restored to a point in time.
-const TIMELINE: &str = "SELECT system_identifier::text || pg_catalog.substr(pg_catalog.pg_walfile_name(
-  pg_catalog.pg_current_wal_insert_lsn()), 1, 8) FROM pg_catalog.pg_control_system()";
+/// The engine's own mark of a cluster.
+const CLUSTER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
+/// The timeline of a cluster. A promoted standby begins a new one, and so does what was restored to a point in time.
+const TIMELINE: &str =
+    "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
+/// What a server says that plays back what another writes: "object not in prerequisite state".
+const IN_RECOVERY: &str = "55000";
+
+/// How long it may take to make a session, from the first packet on.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What is needed to make sessions.
 pub(crate) struct Connector {
@@ -72,6 +82,15 @@ pub(crate) struct Session {
     pub(crate) epoch: i64,
     statements: Mutex<HashMap<&'static str, Statement>>,
     is_sound: AtomicBool,
+}
+
+/// A task that makes a session. It ends with this.
+struct Making(JoinHandle<Result<Result<Session, Failure>, Elapsed>>);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A session out of a pool; it goes back when it is dropped, unless it is not sound.
@@ -155,9 +174,10 @@ async fn begin(
     let (statement, idle) = (STATEMENT_TIMEOUT.as_millis().to_string(), IDLE_TIMEOUT.as_millis().to_string());
     let text = tokio_postgres::types::Type::TEXT;
     let settings: [(&(dyn ToSql + Sync), _); 2] = [(&statement, text.clone()), (&idle, text)];
-    let (set, meta, timeline) = join3(
+    let (set, meta, cluster, timeline) = join4(
         client.query_typed(SETTINGS, &settings),
         client.query_typed(schema::META, &[]),
+        client.query_typed(CLUSTER, &[]),
         client.query_typed(TIMELINE, &[]),
     )
     .await;
@@ -169,23 +189,30 @@ async fn begin(
             "the database is of a schema that needs a program of version {needs}"
         )));
     }
-    let timeline: String = match timeline {
-        Ok(rows) => rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or_default(),
-        // Another engine than PostgreSQL, or it does not say: it keeps one history itself.
-        Err(error) if error.as_db_error().is_some() => String::new(),
-        Err(error) => return Err(error.into()),
-    };
+    let mark = said(cluster)? + &said(timeline)?;
     let statements = try_join_all(warm.iter().map(|sql| async {
         let statement = client.prepare(sql).await?;
         Ok::<_, Failure>((*sql, statement))
     }));
     let statements = Mutex::new(statements.await?.into_iter().collect());
-    Ok(Session { client, epoch: epoch(meta.epoch, &timeline), statements, is_sound: AtomicBool::new(true) })
+    Ok(Session { client, epoch: epoch(meta.epoch, &mark), statements, is_sound: AtomicBool::new(true) })
+}
+
+/// A text that an engine may have; nothing where it is another engine than PostgreSQL, or does not tell us.
+fn said(answer: Result<Vec<Row>, tokio_postgres::Error>) -> Result<String, Failure> {
+    match answer {
+        Ok(rows) => Ok(rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or_default()),
+        Err(error) if error.code().is_some_and(|code| code.code() == IN_RECOVERY) => {
+            Err(Failure::Lost("the server is a standby".to_owned()))
+        }
+        Err(error) if error.as_db_error().is_some() => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// One number of all that tells one stretch of history from another.
-fn epoch(given: i64, timeline: &str) -> i64 {
-    let digest = Sha256::new().chain_update(given.to_le_bytes()).chain_update(timeline).finalize();
+fn epoch(given: i64, mark: &str) -> i64 {
+    let digest = Sha256::new().chain_update(given.to_le_bytes()).chain_update(mark).finalize();
     digest.first_chunk().map_or(given, |bytes| i64::from_le_bytes(*bytes))
 }
 
@@ -195,8 +222,13 @@ impl managed::Manager for Connector {
 
     async fn create(&self) -> Result<Session, Failure> {
         let making = begin(self.address.clone(), Arc::clone(&self.counters), self.warm.clone(), self.known);
-        let made: Result<_, JoinError> = self.handle.spawn(making).await;
-        made.unwrap_or_else(|error| Err(Failure::Unavailable(error.to_string())))
+        // Nobody who gives up waiting leaves anything behind, however long the server is silent.
+        let mut made = Making(self.handle.spawn(async move { timeout(BEGIN_TIMEOUT, making).await }));
+        match (&mut made.0).await {
+            Ok(Ok(made)) => made,
+            Ok(Err(_)) => Err(Failure::Lost("the database does not answer".to_owned())),
+            Err(error) => Err(Failure::Unavailable(error.to_string())),
+        }
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Failure> {

@@ -106,3 +106,33 @@ fn a_database_that_does_not_answer_is_not_waited_for_without_end() {
     drop(held);
     assert_eq!(commit(&store, false), Ok(Seq(2)));
 }
+
+#[test]
+fn a_silent_database_gathers_nothing() {
+    let Some(cluster) = cluster("a silent database") else { return };
+    let wire = Wire::start(cluster.authority().to_socket_addrs().unwrap().next().unwrap()).unwrap();
+    let url = cluster.fresh_url().replace(&cluster.authority(), &wire.address().to_string());
+    let impatient = Options { patience: Duration::from_millis(150), ..options() };
+    let store = PostgresStore::open(&url, impatient).unwrap();
+    wire.set(Weather::Silent).unwrap();
+    for _ in 0..30 {
+        assert!(matches!(block_on(store.snapshot(ROOT)).map(|_| ()), Err(StoreError::TryAgain(_))));
+    }
+    let tasks = store.readers.background().handle().metrics().num_alive_tasks();
+    assert!(tasks < 12, "{tasks} tasks wait for a database that is silent");
+    wire.set(Weather::Fair).unwrap();
+}
+
+#[test]
+fn a_standby_is_not_mistaken_for_the_database() {
+    let Some(primary) = cluster::or_skip(Postgres::start(cluster::Options::default()), "a standby") else { return };
+    let standby = primary.standby(Replication::Asynchronous).unwrap();
+    let url = primary.url("standing");
+    let store = PostgresStore::open(&url, options()).unwrap();
+    assert_eq!(commit(&store, true), Ok(Seq(1)));
+    standby_has(&primary);
+    let url = standby.url_of("standing") + "&target_session_attrs=any";
+    let store = PostgresStore::open(&url, options()).unwrap();
+    let refused = block_on(store.snapshot(ROOT)).map(|_| ());
+    assert!(matches!(&refused, Err(StoreError::TryAgain(reason)) if reason.contains("standby")), "{refused:?}");
+}
