@@ -23,7 +23,7 @@ mod walk;
 use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use object_store::{ObjectStore, path::Path};
-use tokio::{runtime::Handle, task::JoinHandle, time};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle, time};
 
 pub use counts::Counts;
 pub use digest::{Hash, PIECE_BYTES, Pieces, hash_rope};
@@ -40,6 +40,8 @@ use counts::Counters;
 const ATTEMPTS_MAX: u32 = 3;
 /// How long the first pause between two attempts is; it doubles.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Uploads at the same time; others wait for their turn. Each has 15 MiB in memory.
+const UPLOADS_MAX: usize = 16;
 /// Repetitions of one request where the store is busy (503) or the connection broke.
 const REPEATS_MAX: usize = 5;
 
@@ -95,6 +97,7 @@ struct Inner {
     settings: Settings,
     counters: Counters,
     owner: owner::Owner,
+    uploads: Semaphore,
 }
 
 impl Blobs {
@@ -113,6 +116,7 @@ impl Blobs {
             settings,
             counters: Counters::default(),
             owner: owner::Owner::default(),
+            uploads: Semaphore::new(UPLOADS_MAX),
         };
         Ok(Self { inner: Arc::new(inner), runtime })
     }

@@ -50,7 +50,7 @@ impl Blobs {
     /// folder it is on the medium, elsewhere the store has said so and shows it. `nonce` is random.
     ///
     /// Costs reading the content once, in blocks of 5 MiB, of which three are in memory; what lies outside of memory is
-    /// read on a thread for that. An upload that nobody waits for any more goes on to its end.
+    /// read on a thread for that. Sixteen are stored at the same time, others wait. An upload that nobody waits for any more goes on to its end.
     ///
     /// # Errors
     /// [`BlobError::Unavailable`] after repeated attempts, [`BlobError::Content`] where the content cannot be read or has
@@ -70,6 +70,8 @@ impl Inner {
     async fn put(&self, name: &ObjectName, hash: Hash, content: &Rope) -> Result<Pieces, BlobError> {
         let path = self.path(name.as_str());
         let bytes = content.len() as u64;
+        // It is never closed.
+        let _turn = self.uploads.acquire().await;
         let mut attempt = 0;
         loop {
             self.pause(attempt).await;

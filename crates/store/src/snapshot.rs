@@ -192,8 +192,8 @@ pub trait Snapshot: Send {
     async fn part(&mut self, item: ItemId, part: u32) -> Result<Option<Bytes>, StoreError>;
 
     /// The bytes of a part from `offset` on: as many as there are, but at most `bytes_max` and
-    /// [`model::limits::PART_RANGE_BYTES_MAX`]; none behind its end. Takes the memory of the range. The first range of a
-    /// part that a snapshot gives checks the whole of it, so that damage shows before anything is passed on.
+    /// [`model::limits::PART_RANGE_BYTES_MAX`]; none behind its end. Takes the memory of the range. Nothing
+    /// damaged is passed on: the first range of a part that a snapshot gives checks the whole of it, or each its own bytes.
     async fn part_range(
         &mut self,
         item: ItemId,
