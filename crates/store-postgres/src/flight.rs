@@ -35,11 +35,6 @@ impl<'a> Flight<'a> {
         self.statements.push((sql, parameters));
     }
 
-    /// Whether there is nothing to send.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.statements.is_empty()
-    }
-
     /// Begins a transaction and runs the statements: the rows of each.
     pub(crate) async fn begin(self, session: &Session) -> Result<Vec<Vec<Row>>, Failure> {
         self.send(session, Some(BEGIN), None).await.map_err(|unfinished| unfinished.failure)
@@ -58,6 +53,23 @@ impl<'a> Flight<'a> {
     /// Begins a transaction, runs the statements and commits, all in one round trip.
     pub(crate) async fn whole(self, session: &Session) -> Result<Vec<Vec<Row>>, Unfinished> {
         self.send(session, Some(BEGIN), Some(COMMIT)).await
+    }
+
+    /// Runs one statement as a transaction of its own.
+    pub(crate) async fn by_itself(self, session: &Session) -> Result<Vec<Row>, Unfinished> {
+        match batch(session, &self.statements, None, None).await {
+            Ok(rows) => Ok(rows.into_iter().next().unwrap_or_default()),
+            Err((failure, was_sent)) => {
+                let in_doubt = was_sent && matches!(failure, Failure::Lost(_));
+                Err(Unfinished { failure, in_doubt })
+            }
+        }
+    }
+
+    /// The parameters of this statement, where it is the only one.
+    pub(crate) fn only(mut self, sql: &str) -> Option<Vec<Parameter<'a>>> {
+        let (found, parameters) = self.statements.pop()?;
+        (self.statements.is_empty() && found == sql).then_some(parameters)
     }
 
     async fn send(

@@ -28,6 +28,7 @@ mod doubt;
 mod failure;
 mod flight;
 mod flush;
+mod known;
 mod large;
 mod load;
 mod news;
@@ -203,7 +204,8 @@ impl PostgresStore {
         let counters = Arc::<Counters>::default();
         let known = steps.len() as u32;
         let sessions = |number, warm| {
-            let made = Sessions::new(address.clone(), &background, &counters, number, warm, known);
+            let made =
+                Sessions::new(address.clone(), &background, &counters, number, warm, options.patience / 2, known);
             made.map(Arc::new)
         };
         let readers = sessions(options.readers, reads::HOT.iter().map(|hot| hot.text).collect())?;
@@ -232,6 +234,7 @@ impl PostgresStore {
         }
         let (transactions, threshold) = (Arc::new(transactions), options.blob_threshold_bytes);
         let writer = Writer::new(Arc::clone(&transactions), threshold);
+        writer.finish_removals();
         Ok(Self { readers, writers, writer, transactions, threshold, wakes, blobs, sweeper, counters, patience, known })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use model::{CollectionId, ItemFlags, ItemId, RootId, Seq, Time};
+use model::{CollectionId, Guid, ItemFlags, ItemId, RootId, Seq, Time};
 use store::{CollectionRef, Commit, Guard, NewItemId, Write, WriteReceipt};
 use tokio_postgres::Row;
 
@@ -38,6 +38,8 @@ pub(crate) struct Needs {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) overlay: Overlay,
+    /// The GUID of the root, where it is there.
+    pub(crate) guid: Option<Guid>,
     /// The kind of a root that is not there: it is on its way out or in.
     pub(crate) hidden: Option<i64>,
     /// Large parts of the commits that are not stored (any more).
@@ -142,6 +144,14 @@ impl Needs {
         collection
     }
 
+    /// The collections that are needed, where that is all.
+    pub(crate) fn collections_alone(&self) -> Option<impl Iterator<Item = CollectionId>> {
+        let Self { items, collections, parents, names, parts_of, given, given_in: _, hashes } = self;
+        let others = [items, parents, parts_of, given].iter().all(|set| set.is_empty());
+        let is_all = others && names.is_empty() && hashes.is_empty();
+        is_all.then(|| collections.iter().copied().map(CollectionId::from_i64))
+    }
+
     /// Adds items by id.
     pub(crate) fn add_items(&mut self, ids: impl IntoIterator<Item = ItemId>) {
         self.items.extend(ids.into_iter().map(ItemId::to_i64));
@@ -153,7 +163,7 @@ impl Needs {
         flight.add(LOCK_ROOT, vec![Box::new(root.to_i64())]);
         let kinds = self.ask(root, &mut flight);
         let mut answers = flight.begin(session).await?.into_iter();
-        let mut loaded = Loaded { overlay: Overlay::default(), hidden: None, missing: BTreeSet::new() };
+        let mut loaded = Loaded { overlay: Overlay::default(), guid: None, hidden: None, missing: BTreeSet::new() };
         if let Some(row) = answers.next().unwrap_or_default().first() {
             let kind: i64 = rows::get(row, 2)?;
             if kind < 0 {
@@ -162,6 +172,8 @@ impl Needs {
                 let last_seq = Seq::from_i64(rows::get(row, 0)?);
                 let root = Root { last_seq, epoch: Some(rows::get(row, 1)?) };
                 (loaded.overlay.root_base, loaded.overlay.root) = (Some(root), Some(root));
+                let guid: &[u8] = rows::get(row, 3)?;
+                loaded.guid = Some(Guid(guid.try_into().map_err(|_| Failure::damaged("the GUID of a root"))?));
             }
         }
         self.take(kinds, answers, &mut loaded)?;
@@ -173,7 +185,7 @@ impl Needs {
         let mut flight = Flight::default();
         let kinds = self.ask(root, &mut flight);
         let answers = flight.run(session).await?.into_iter();
-        let mut loaded = Loaded { overlay: written, hidden: None, missing: BTreeSet::new() };
+        let mut loaded = Loaded { overlay: written, guid: None, hidden: None, missing: BTreeSet::new() };
         self.take(kinds, answers, &mut loaded)?;
         Ok(loaded)
     }

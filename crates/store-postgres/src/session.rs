@@ -34,7 +34,7 @@ use crate::{
 const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// First pause between two attempts to connect.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// How long the database itself waits for a row that somebody else has locked, and for a statement as a whole. Above what
+/// How long the database itself gives a statement as a whole. Above what
 /// this side waits, so that it is the safety net behind it.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a transaction may stand idle. A snapshot is held briefly; one that is not would keep the database from
@@ -45,7 +45,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// to run along one index: the planner, which would like to read small tables from end to end, is not to find that
 /// cheaper while they are small and keep to it when they are not.
 const SETTINGS: &str = "SELECT set_config(s.name, v.value, false)
-  FROM (VALUES ('statement_timeout', $1), ('lock_timeout', $1), ('idle_in_transaction_session_timeout', $2),
+  FROM (VALUES ('statement_timeout', $1), ('lock_timeout', $3), ('idle_in_transaction_session_timeout', $2),
     ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'), ('max_parallel_workers_per_gather', '0'),
     ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_sort', 'off'), ('enable_incremental_sort', 'off'),
     ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_material', 'off'), ('enable_memoize', 'off'), ('synchronous_commit', 'on')) v(name, value)
@@ -70,6 +70,9 @@ pub(crate) struct Connector {
     counters: Arc<Counters>,
     /// Prepared when a session begins, in one flight.
     warm: Vec<&'static str>,
+    /// How long a statement waits for a lock that somebody else holds: shorter than anybody waits for the statement, so
+    /// that the database says that nothing was done before it is given up on.
+    lock_patience: Duration,
     /// The schema version of this program.
     known: u32,
 }
@@ -167,13 +170,16 @@ async fn begin(
     address: Address,
     counters: Arc<Counters>,
     warm: Vec<&'static str>,
+    lock_patience: Duration,
     known: u32,
 ) -> Result<Session, Failure> {
     let client = connect(&address).await?;
     counters.connected();
-    let (statement, idle) = (STATEMENT_TIMEOUT.as_millis().to_string(), IDLE_TIMEOUT.as_millis().to_string());
+    let milliseconds = |duration: Duration| duration.as_millis().to_string();
+    let (statement, idle, lock) =
+        (milliseconds(STATEMENT_TIMEOUT), milliseconds(IDLE_TIMEOUT), milliseconds(lock_patience));
     let text = tokio_postgres::types::Type::TEXT;
-    let settings: [(&(dyn ToSql + Sync), _); 2] = [(&statement, text.clone()), (&idle, text)];
+    let settings: [(&(dyn ToSql + Sync), _); 3] = [(&statement, text.clone()), (&idle, text.clone()), (&lock, text)];
     let (set, meta, cluster, timeline) = join4(
         client.query_typed(SETTINGS, &settings),
         client.query_typed(schema::META, &[]),
@@ -221,7 +227,8 @@ impl managed::Manager for Connector {
     type Error = Failure;
 
     async fn create(&self) -> Result<Session, Failure> {
-        let making = begin(self.address.clone(), Arc::clone(&self.counters), self.warm.clone(), self.known);
+        let making =
+            begin(self.address.clone(), Arc::clone(&self.counters), self.warm.clone(), self.lock_patience, self.known);
         // Nobody who gives up waiting leaves anything behind, however long the server is silent.
         let mut made = Making(self.handle.spawn(async move { timeout(BEGIN_TIMEOUT, making).await }));
         match (&mut made.0).await {
@@ -254,10 +261,11 @@ impl Sessions {
         counters: &Arc<Counters>,
         sessions_max: usize,
         warm: Vec<&'static str>,
+        lock_patience: Duration,
         known: u32,
     ) -> Result<Self, OpenError> {
         let handle = background.handle().clone();
-        let connector = Connector { address, handle, counters: Arc::clone(counters), warm, known };
+        let connector = Connector { address, handle, counters: Arc::clone(counters), warm, lock_patience, known };
         let mut config = PoolConfig::new(sessions_max.max(1));
         config.queue_mode = QueueMode::Lifo;
         let pool = Pool::builder(connector).config(config).build();

@@ -1,9 +1,9 @@
 //! The transactions that write, and what is done when one fails.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,13 +19,15 @@ use crate::{
     apply::{self, Operation, Overlay, Refusal},
     doubt::{self, Proof},
     failure::Failure,
-    flight::Unfinished,
+    flight::{Flight, Parameter, Unfinished},
     flush::flush,
+    known::Known,
     large::{self, Digests, Hash, Hashes},
     load::{Loaded, Needs},
     news::Moved,
     objects, removal,
     session::{Pooled, Session, Sessions},
+    statements::writes::{HALF_REMOVED, WRITE_GROUP, WRITE_GROUP_IF},
     stats::Counters,
     steps,
 };
@@ -36,8 +38,6 @@ pub(crate) const ATTEMPTS_MAX: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-/// Roots of which the latest minute of the time line is remembered.
-const CLOCKS_MAX: usize = 100_000;
 
 /// What a commit came to.
 pub(crate) type Outcome = Result<Receipt, StoreError>;
@@ -56,8 +56,7 @@ pub(crate) struct Transactions {
     /// Sets the receipts of this node's groups apart from those of others.
     node: [u8; 8],
     groups: AtomicU64,
-    /// The latest minute of the time line of roots that this node wrote, and where they stood then.
-    clocks: Mutex<HashMap<RootId, (Seq, i64)>>,
+    known: Known,
 }
 
 /// How an attempt ended that did not write, or not certainly.
@@ -132,7 +131,7 @@ impl Transactions {
             .chain_update(number.to_le_bytes())
             .finalize();
         let node = digest.first_chunk().copied().unwrap_or_default();
-        Self { sessions, patience, blobs, counters, moved, node, groups: AtomicU64::new(0), clocks: Mutex::default() }
+        Self { sessions, patience, blobs, counters, moved, node, groups: AtomicU64::new(0), known: Known::default() }
     }
 
     /// A session that writes.
@@ -232,6 +231,16 @@ impl Transactions {
         Err(StoreError::TryAgain("others were always faster".to_owned()))
     }
 
+    /// Roots of which the removal was cut off.
+    pub(crate) async fn half_removed(&self) -> Result<Vec<RootId>, Failure> {
+        let session = self.session().await?;
+        let rows = self.patiently(session.rows(HALF_REMOVED, &[])).await;
+        if rows.is_err() {
+            session.condemn();
+        }
+        rows?.iter().map(|row| crate::rows::get(row, 0).map(RootId::from_i64)).collect()
+    }
+
     /// Does one step of the removal of a root. The receipt of its one write has a row where there is more to do.
     pub(crate) async fn remove(&self, session: Pooled, root: RootId) -> Outcome {
         let mut session = Some(session);
@@ -243,7 +252,7 @@ impl Transactions {
             // A step that was done is done again where there was no answer: nothing more happens then.
             match timeout(self.patience, removal::step(&taken, root)).await {
                 Ok(Ok(more)) => {
-                    self.clocks().remove(&root);
+                    self.known.forget(root);
                     self.moved.gone(root);
                     let done = WriteReceipt { rows: u64::from(more), ..WriteReceipt::default() };
                     return Ok(Receipt { last_seq: Seq::ZERO, writes: vec![done] });
@@ -293,7 +302,8 @@ impl Transactions {
                 }),
                 Trouble::InDoubt(failure, proof, results) => match doubt::settle(self, &proof).await {
                     Ok(true) => {
-                        self.wrote(proof.root, &results, None);
+                        self.known.forget(proof.root);
+                        self.wrote(proof.root, &results);
                         return Ok(results);
                     }
                     Ok(false) => failure,
@@ -324,17 +334,22 @@ impl Transactions {
         let Some((first, _)) = commits.first() else { return Ok(Vec::new()) };
         let mut needs = Needs::default();
         commits.iter().for_each(|(commit, hashes)| needs.add(commit, hashes));
-        let Loaded { mut overlay, hidden, missing } = self.patiently(needs.begin(session, first.root)).await?;
+        if way == Way::Together
+            && let Some(results) = self.guess(session, commits, &needs).await?
+        {
+            return Ok(results);
+        }
+        let Loaded { mut overlay, guid, hidden, missing } = self.patiently(needs.begin(session, first.root)).await?;
         if !missing.is_empty() {
             return Err(Trouble::Missing(missing));
         }
-        self.recall_minute(first.root, &mut overlay);
+        overlay.minute = overlay.root.and_then(|root| self.known.minute(first.root, root.last_seq));
         match way {
             Way::Together => {
                 let results =
                     commits.iter().map(|(commit, hashes)| apply::apply(&mut overlay, commit, hashes, session.epoch));
                 let results = results.collect();
-                self.finish(session, commits, overlay, results).await
+                self.finish(session, commits, guid, overlay, results).await
             }
             Way::Alone { careful } => {
                 if hidden.is_some_and(|kind| kind < -1) && first.create_root.is_some() {
@@ -349,7 +364,7 @@ impl Transactions {
                 if careful {
                     overlay = self.look_ahead(session, commits, &needs, overlay).await?;
                 }
-                self.alone_in(session, commits, overlay).await
+                self.alone_in(session, commits, guid, overlay).await
             }
         }
     }
@@ -388,6 +403,7 @@ impl Transactions {
         &self,
         session: &Session,
         commits: &[(Commit, Hashes)],
+        guid: Option<Guid>,
         mut overlay: Overlay,
     ) -> Result<Results, Trouble> {
         let Some((commit, hashes)) = commits.first() else { return Ok(Vec::new()) };
@@ -395,7 +411,7 @@ impl Transactions {
             Ok(progress) => progress,
             Err(refusal) => return self.refuse(session, refusal).await,
         };
-        let mut is_fresh = true;
+        let (mut is_fresh, mut has_steps) = (true, false);
         while let Some(next) = commit.writes.get(progress.done.len()) {
             let mark = overlay.mark();
             match apply::write(&mut overlay, commit, hashes, &mut progress) {
@@ -409,6 +425,7 @@ impl Transactions {
             let before = std::mem::take(&mut overlay);
             self.patiently(flush(&before, commit.root).run(session)).await?;
             overlay = before.written();
+            has_steps = true;
             match self.step(session, commit, next, &mut overlay).await {
                 Ok(Some(receipt)) => progress.done.push(receipt),
                 Ok(None) if is_fresh => return self.refuse(session, Refusal::Alone).await,
@@ -424,7 +441,9 @@ impl Transactions {
             overlay = self.patiently(needs.go_on(session, commit.root, overlay)).await?.overlay;
         }
         let receipt = apply::finish(&mut overlay, commit, progress, session.epoch);
-        self.finish(session, commits, overlay, vec![Ok(receipt)]).await
+        // Steps change what is remembered.
+        self.known.forget(commit.root);
+        self.finish(session, commits, guid.filter(|_| !has_steps), overlay, vec![Ok(receipt)]).await
     }
 
     /// A write that is done in the database; `None` where it is not one of those.
@@ -485,26 +504,27 @@ impl Transactions {
         &self,
         session: &Session,
         commits: &[(Commit, Hashes)],
+        guid: Option<Guid>,
         mut overlay: Overlay,
         results: Results,
     ) -> Result<Results, Trouble> {
         let Some((first, _)) = commits.first() else { return Ok(results) };
-        let written = commits.iter().zip(&results).filter(|(_, result)| result.is_ok());
-        let has_written = written.clone().any(|((commit, _), _)| {
-            !commit.writes.is_empty() || commit.operation.is_some() || commit.create_root.is_some()
-        });
+        let has_written = writes_anything(commits, &results);
         if !has_written {
             self.roll_back(session).await;
             return Ok(results);
         }
         let proof = self.prove(first.root, &mut overlay);
-        let minute = overlay.ticks.last().map(|(minute, _)| *minute).max(overlay.minute);
         let committing = flush(&overlay, first.root).commit(session);
         let committed = timeout(self.patience, committing).await;
         let no_answer = || Err(Unfinished { failure: Failure::no_answer(self.patience), in_doubt: true });
         match committed.unwrap_or_else(|_| no_answer()) {
             Ok(_) => {
-                self.wrote(first.root, &results, minute);
+                match guid.or(overlay.created.map(|(_, guid)| guid)) {
+                    Some(guid) => self.known.leave(first.root, guid, session.epoch, &overlay),
+                    None => self.known.forget(first.root),
+                }
+                self.wrote(first.root, &results);
                 Ok(results)
             }
             Err(Unfinished { failure, in_doubt: true }) => Err(Trouble::InDoubt(failure, proof, results)),
@@ -528,33 +548,66 @@ impl Transactions {
         Proof { root, operation, receipt: store::receipt::encode(&own.receipt), created }
     }
 
-    /// Notes that a transaction was committed.
-    fn wrote(&self, root: RootId, results: &Results, minute: Option<i64>) {
+    /// Tells that a transaction was committed.
+    fn wrote(&self, root: RootId, results: &Results) {
         let receipts = results.iter().filter_map(|result| result.as_ref().ok());
         self.counters.wrote(receipts.clone().count());
-        let Some(last_seq) = receipts.map(|receipt| receipt.last_seq).max() else { return };
-        let mut clocks = self.clocks();
-        if clocks.len() >= CLOCKS_MAX {
-            clocks.clear();
+        if let Some(last_seq) = receipts.map(|receipt| receipt.last_seq).max() {
+            self.moved.moved(root, last_seq);
         }
-        match minute {
-            Some(minute) => clocks.insert(root, (last_seq, minute)),
-            None => clocks.remove(&root),
-        };
-        drop(clocks);
-        self.moved.moved(root, last_seq);
     }
 
-    /// Where nobody else wrote since this node did, the time line is as it was then.
-    fn recall_minute(&self, root: RootId, overlay: &mut Overlay) {
-        let known = self.clocks().get(&root).copied();
-        overlay.minute =
-            known.filter(|(seq, _)| overlay.root.is_some_and(|root| root.last_seq == *seq)).map(|(_, minute)| minute);
+    /// Writes without asking, where only collections have to be known and this node knows them. `None` where nothing was
+    /// written, for another reason than an error.
+    async fn guess(
+        &self,
+        session: &Session,
+        commits: &[(Commit, Hashes)],
+        needs: &Needs,
+    ) -> Result<Option<Results>, Trouble> {
+        let Some((Commit { root, .. }, _)) = commits.first() else { return Ok(None) };
+        let left = self.known.get(*root).filter(|left| left.epoch == session.epoch);
+        let Some((left, collections)) = left.zip(needs.collections_alone()) else { return Ok(None) };
+        let Some(mut overlay) = left.overlay(collections) else { return Ok(None) };
+        let mut results = Vec::with_capacity(commits.len());
+        for (commit, hashes) in commits {
+            // What is refused is refused on better grounds than a guess.
+            let Ok(receipt) = apply::apply(&mut overlay, commit, hashes, session.epoch) else { return Ok(None) };
+            results.push(Ok(receipt));
+        }
+        if !writes_anything(commits, &results) {
+            return Ok(None);
+        }
+        let proof = self.prove(*root, &mut overlay);
+        let Some(mut parameters) = flush(&overlay, *root).only(WRITE_GROUP) else { return Ok(None) };
+        parameters.extend([Box::new(left.last_seq.to_i64()) as Parameter<'_>, Box::new(left.guid.0.to_vec())]);
+        let mut flight = Flight::default();
+        flight.add(WRITE_GROUP_IF, parameters);
+        let written = timeout(self.patience, flight.by_itself(session)).await;
+        let no_answer = || Err(Unfinished { failure: Failure::no_answer(self.patience), in_doubt: true });
+        match written.unwrap_or_else(|_| no_answer()) {
+            Ok(rows) if steps::count(&rows)? == 0 => {
+                self.known.forget(*root);
+                Ok(None)
+            }
+            Ok(_) => {
+                self.known.leave(*root, left.guid, session.epoch, &overlay);
+                self.wrote(*root, &results);
+                Ok(Some(results))
+            }
+            Err(Unfinished { failure, in_doubt: true }) => Err(Trouble::InDoubt(failure, proof, results)),
+            Err(Unfinished { failure, in_doubt: false }) => Err(failure.into()),
+        }
     }
+}
 
-    fn clocks(&self) -> MutexGuard<'_, HashMap<RootId, (Seq, i64)>> {
-        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Whether what was not refused writes anything.
+fn writes_anything(commits: &[(Commit, Hashes)], results: &Results) -> bool {
+    commits
+        .iter()
+        .zip(results)
+        .filter(|(_, result)| result.is_ok())
+        .any(|((commit, _), _)| !commit.writes.is_empty() || commit.operation.is_some() || commit.create_root.is_some())
 }
 
 /// Items that a commit may number in a collection.

@@ -95,6 +95,26 @@ impl Writer {
         }
     }
 
+    /// Removes what is left of roots whose removal was cut off, without anybody waiting for it. Several nodes may do so at
+    /// the same time. Keeps the calling thread until it is known whether there are any.
+    pub(crate) fn finish_removals(&self) {
+        let background = self.0.transactions.sessions.background();
+        let shared = Arc::clone(&self.0);
+        let found = background.wait(async move { shared.transactions.half_removed().await });
+        let roots = match found {
+            Some(Ok(roots)) if !roots.is_empty() => roots,
+            Some(Ok(_) | Err(_)) | None => return,
+        };
+        let writer = Self(Arc::clone(&self.0));
+        background.spawn(async move {
+            for root in roots {
+                if let Err(error) = writer.drop_root(root).await {
+                    tracing::warn!(%error, %root, "what is left of a removed root could not be removed");
+                }
+            }
+        });
+    }
+
     /// The receipt of an operation; see [`store::Store::outcome`]. Waits for writes that are under way.
     pub(crate) async fn outcome(&self, root: RootId, operation: Guid) -> Result<Option<Receipt>, StoreError> {
         let shared = Arc::clone(&self.0);

@@ -101,7 +101,8 @@ fn sessions_are_set_up() {
         assert_eq!(show("SHOW synchronous_commit"), expected);
         assert_eq!(show("SHOW plan_cache_mode"), "force_generic_plan");
         assert_eq!(show("SHOW statement_timeout"), "1min");
-        assert_eq!(store.stats().sessions, 1, "a session is used again");
+        assert_eq!(show("SHOW lock_timeout"), "1s");
+        assert_eq!(store.stats().sessions, 2, "one reads, and one has looked for what is to be finished");
     }
 }
 

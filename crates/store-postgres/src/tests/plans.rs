@@ -13,6 +13,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("last position", "kind >= 0"),
     ("spans", "to_seq"),
     ("load tombstones", "item_id = ANY"),
+    ("write group if", "last_seq = $29"),
     ("move parts", "part"),
     ("delete parts", "part"),
     ("end spans", "to_seq"),

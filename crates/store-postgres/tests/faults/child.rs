@@ -56,7 +56,7 @@ fn a_killed_process_leaves_what_it_acknowledged() {
     for round in 0..ROUNDS {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "child::work", "--ignored", "--nocapture", "--test-threads", "1"])
-            .env(URL, &url)
+            .env(URL, format!("{url}&application_name=child"))
             .env(ROUND, round.to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -75,6 +75,10 @@ fn a_killed_process_leaves_what_it_acknowledged() {
         child.kill().unwrap();
         child.wait().unwrap();
         lines.map_while(Result::ok).for_each(&mut hear);
+        // What it had sent may still be done.
+        while cluster.sql("SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'child'").unwrap() != "0" {
+            thread::sleep(Duration::from_millis(10));
+        }
         ledger::verify(&store, &ledger);
     }
     let made = ledger.values().filter(|fate| matches!(fate, Fate::Made(_))).count();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cluster::{Weather, Wire};
-use store::{Commit, Store, StoreError, battery::block_on};
+use store::{Commit, Guard, Store, StoreError, battery::block_on};
 
 use crate::{
     cutter::{Cutter, Way},
@@ -25,32 +25,35 @@ fn a_write_whose_line_breaks_anywhere_happens_once() {
     ledger::prepare(&store);
     let mut ledger = Ledger::new();
     let mut number = 1;
-    let mut next = |cut: Option<(Way, usize)>| {
-        // Neither with a large part, of which most bytes are, nor always with a name.
-        number += if number % 8 == 7 { 2 } else { 1 };
-        if let Some((way, after)) = cut {
-            cutter.cut(way, after);
+    // A name has to be looked up first, in a flight of its own; without it the node writes at once.
+    for guards in [vec![Guard::NameFree(1, "free".into())], Vec::new()] {
+        let mut next = |cut: Option<(Way, usize)>| {
+            // Neither with a large part, of which most bytes are, nor always with a name.
+            number += if number % 8 == 7 { 2 } else { 1 };
+            if let Some((way, after)) = cut {
+                cutter.cut(way, after);
+            }
+            let commit = Commit { guards: guards.clone(), ..ledger::create(number) };
+            let fate = ledger::write_with(&store, number, commit);
+            assert!(matches!(fate, Fate::Made(_)), "creation {number}, {cut:?}: {fate:?}");
+            ledger.insert(number, fate);
+        };
+        (0..4).for_each(|_| next(None));
+        let before = cutter.passed();
+        next(None);
+        let after = cutter.passed();
+        let mut cuts = 0;
+        for (way, step) in STEPS {
+            let bytes = after[way as usize] - before[way as usize];
+            for cut in (0..bytes + step).step_by(step) {
+                next(Some((way, cut)));
+                cuts += usize::from(cutter.has_cut());
+                // A connection made anew is longer than a write.
+                next(None);
+            }
         }
-        let fate = ledger::write(&store, number);
-        assert!(matches!(fate, Fate::Made(_)), "creation {number}, {cut:?}: {fate:?}");
-        ledger.insert(number, fate);
-    };
-    (0..4).for_each(|_| next(None));
-    let before = cutter.passed();
-    next(None);
-    let after = cutter.passed();
-    let mut cuts = 0;
-    for (way, step) in STEPS {
-        let bytes = after[way as usize] - before[way as usize];
-        assert!(bytes > 200, "{bytes}");
-        for cut in (0..bytes + step).step_by(step) {
-            next(Some((way, cut)));
-            cuts += usize::from(cutter.has_cut());
-            // A connection made anew is longer than a write.
-            next(None);
-        }
+        assert!(cuts > 8, "{cuts}");
     }
-    assert!(cuts > 20, "{cuts}");
     ledger::verify(&store, &ledger);
 }
 

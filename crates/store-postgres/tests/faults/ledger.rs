@@ -67,7 +67,12 @@ pub(crate) fn create(number: u64) -> Commit {
 
 /// Writes, and gives what was said.
 pub(crate) fn write(store: &dyn Store, number: u64) -> Fate {
-    match block_on(store.commit(create(number))) {
+    write_with(store, number, create(number))
+}
+
+/// As [`write`], by this commit.
+pub(crate) fn write_with(store: &dyn Store, number: u64, commit: Commit) -> Fate {
+    match block_on(store.commit(commit)) {
         Ok(receipt) => Fate::Made(receipt.write(0).item.unwrap()),
         Err(StoreError::TryAgain(_)) => Fate::Refused,
         Err(StoreError::OutcomeUnknown(_)) => Fate::Unknown,

@@ -9,6 +9,7 @@ mod cuts;
 mod cutter;
 mod ledger;
 mod locks;
+mod nodes;
 mod restarts;
 
 use std::time::Duration;
