@@ -53,7 +53,7 @@ mod writer;
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use blobs::Blobs;
+use blobs::{BlobError, Blobs};
 use model::{Guid, RootId, Seq};
 use store::{Commit, Page, Receipt, RootRow, Snapshot, Store, StoreError, TransferRow, TransferTotals, Unready};
 
@@ -160,6 +160,9 @@ pub enum OpenError {
     #[error("no threads for the store: {0}")]
     Threads(#[from] io::Error),
 }
+
+/// How long an object store is waited for by whoever asks whether this node is ready.
+const BLOBS_CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is said where the database has an object store and this node was not told of it.
 pub(crate) const NO_BLOBS: &str = "this database keeps large parts in an object store: give its address with --blobs";
@@ -376,7 +379,15 @@ impl Store for PostgresStore {
         let unready = |part| move |error: StoreError| Unready { part, reason: error.to_string() };
         let meta = self.check_database().await.map_err(unready("database"))?;
         match &self.blobs {
-            Some(blobs) => blobs.check().await.map_err(|error| unready("object store")(error.into())),
+            // Its silence is no reason to take every node away from those who need no large parts; that it is not ours is.
+            Some(blobs) => match self.readers.background().within(BLOBS_CHECK_PATIENCE, blobs.check()).await {
+                Some(Err(error @ BlobError::Foreign(_))) => Err(unready("object store")(error.into())),
+                Some(Ok(())) => Ok(()),
+                Some(Err(_)) | None => {
+                    tracing::warn!(store = blobs.shown(), "large parts cannot be read or written now");
+                    Ok(())
+                }
+            },
             None if meta.has_blobs => Err(Unready { part: "object store", reason: NO_BLOBS.to_owned() }),
             None => Ok(()),
         }

@@ -72,6 +72,8 @@ mod folder {
     }
 }
 
+store::battery!(@transfer copies, in_folder);
+
 mod s3 {
     use super::in_bucket;
 
@@ -167,4 +169,37 @@ fn what_was_acknowledged_survives_a_bad_object_store() {
             Err(other) => panic!("{seed}: {other}"),
         }
     }
+}
+
+/// While the object store is out, nodes serve what has no large parts, and are ready; what has some may be repeated.
+#[test]
+fn an_object_store_that_is_out_takes_nothing_else_along() {
+    let test = "an object store that is out";
+    let Some(cluster) = cluster::or_skip(cluster::shared(), test) else { return };
+    let Some(server) = cluster::or_skip(ObjectServer::shared(), test) else { return };
+    static IS_OUT: AtomicU64 = AtomicU64::new(0);
+    let rule = |_: &Seen<'_>| match IS_OUT.load(Ordering::SeqCst) {
+        0 => Fault::None,
+        1 => Fault::Dropped,
+        _ => Fault::Hangs,
+    };
+    let line = ObjectLine::start(server.address(), rule).unwrap();
+    let blobs = Some(server.url(&server.bucket().unwrap(), line.address()).parse().unwrap());
+    let (request, patience) = (std::time::Duration::from_millis(700), std::time::Duration::from_secs(2));
+    let blobs_patience = BlobsPatience { request, read_patience: patience, write_patience: patience };
+    let options = Options { blobs, blobs_patience, ..Options::new(3) };
+    let store = PostgresStore::open(&cluster.fresh_url(), options).unwrap();
+    commit(&store, true, Write::CreateCollection { parent: None, bag: Bytes::new() }).unwrap();
+    let item = create(&store, 1).unwrap();
+    let read = || block_on(async { store.snapshot(ROOT).await?.part(item, 1).await });
+    for out in [1, 2] {
+        IS_OUT.store(out, Ordering::SeqCst);
+        assert_eq!(block_on(store.check()), Ok(()));
+        commit(&store, false, Write::CreateCollection { parent: None, bag: Bytes::new() }).unwrap();
+        assert!(matches!(read(), Err(StoreError::TryAgain(_))));
+        assert!(matches!(create(&store, 2), Err(StoreError::TryAgain(_))));
+    }
+    IS_OUT.store(0, Ordering::SeqCst);
+    assert!(read().unwrap().unwrap() == content(1));
+    create(&store, 2).unwrap();
 }
