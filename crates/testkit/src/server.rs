@@ -60,11 +60,11 @@ impl StoreKind {
         }
     }
 
-    /// How many of the random histories run on it: fewer where each takes longer.
-    pub const fn share(self, histories: u64) -> u64 {
+    /// How many of the random histories, or turns of a long one, happen on it: fewer where each takes longer.
+    pub const fn share(self, all: u64) -> u64 {
         match self {
-            Self::Memory | Self::Sqlite => histories,
-            Self::Postgres | Self::Fleet => histories.div_ceil(3),
+            Self::Memory | Self::Sqlite => all,
+            Self::Postgres | Self::Fleet => all.div_ceil(3),
         }
     }
 }

@@ -5,7 +5,7 @@ use model::Time;
 use serde_json::Value as Json;
 use testkit::{
     lists::{ListAsk, ListPage, Lists, method, number},
-    server::{ANNA, SITE, STORES, TestServer},
+    server::{ANNA, SITE, TestServer, stores},
 };
 
 const FILE_FIELDS: &str = "<ViewFields xmlns=''><FieldRef Name='Title'/><FieldRef Name='FileRef'/></ViewFields>";
@@ -14,7 +14,7 @@ const FILE_FIELDS: &str = "<ViewFields xmlns=''><FieldRef Name='Title'/><FieldRe
 type News = (Vec<(String, Option<u32>)>, Vec<(u32, String)>);
 
 fn each(test: impl Fn(&TestServer, &Lists)) {
-    for kind in STORES {
+    for kind in stores("each") {
         let server = TestServer::at(kind, Time::from_date(2026, 3, 4));
         test(&server, &server.lists(ANNA));
     }

@@ -4,7 +4,7 @@
 use testkit::{
     ews::{Ews, distinguished, responses},
     lists::method,
-    server::{ANNA, STORES, TestServer},
+    server::{ANNA, TestServer, stores},
     tree::Reach,
 };
 
@@ -31,7 +31,7 @@ fn change_key(ews: &Ews, id: &str) -> String {
 
 #[test]
 fn one_update_of_an_item_wins() {
-    for kind in STORES {
+    for kind in stores("one_update_of_an_item_wins") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let id = ews.create_message(&distinguished("inbox"), "x");
@@ -59,7 +59,7 @@ fn one_update_of_an_item_wins() {
 
 #[test]
 fn one_update_of_a_row_wins() {
-    for kind in STORES {
+    for kind in stores("one_update_of_a_row_wins") {
         let server = TestServer::start(kind);
         let lists = server.lists(ANNA);
         lists.add("Things", 100);
@@ -94,7 +94,7 @@ fn one_update_of_a_row_wins() {
 /// Many who write without knowing of each other: nothing is lost.
 #[test]
 fn writers_side_by_side_lose_nothing() {
-    for kind in STORES {
+    for kind in stores("writers_side_by_side_lose_nothing") {
         let server = TestServer::start(kind);
         server.lists(ANNA).add("Things", 100);
         std::thread::scope(|scope| {

@@ -10,7 +10,7 @@ use testkit::{
     chance::Chance,
     ews::{Ews, ItemAsk, ItemEntry, ItemState, distinguished, folder_id},
     mirror::{ItemMirror, assert_equal},
-    server::{ANNA, STORES, StoreKind, TestServer},
+    server::{ANNA, STORES, StoreKind, TestServer, stores},
     stream::Stream,
 };
 
@@ -261,7 +261,7 @@ fn a_deliberate_fault_is_noticed() {
 /// The kinds of changes, one by one, in every order in which they can be said.
 #[test]
 fn each_kind_of_change_is_named() {
-    for kind in STORES {
+    for kind in stores("each_kind_of_change_is_named") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let folder = folder_id(&ews.create_folder(&distinguished("inbox"), "kinds").unwrap());

@@ -256,7 +256,7 @@ fn questions(server: &TestServer, seed: u64) {
 
 fn all(kind: StoreKind) {
     let server = TestServer::start(kind);
-    for seed in 0..HISTORIES {
+    for seed in 0..kind.share(HISTORIES) {
         scopes(&server, 10 + seed);
         questions(&server, 20 + seed);
     }

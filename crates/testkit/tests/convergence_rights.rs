@@ -11,7 +11,7 @@ use testkit::{
     server::{ANNA, BERT, STORES, StoreKind, TestServer},
 };
 
-const TURNS: usize = 120;
+const TURNS: u64 = 120;
 const PAGES_MAX: usize = 1_000;
 const READ: u32 = 1_073_741_826;
 const CONTRIBUTE: u32 = 1_073_741_827;
@@ -127,7 +127,7 @@ fn history(kind: StoreKind, seed: u64) {
     let chance = Chance::new(seed ^ 0x1234);
     let mut readers = [(&anna, ListMirror::default()), (&bert, ListMirror::default())];
     let mut seen = [0; 2];
-    for _ in 0..TURNS {
+    for _ in 0..kind.share(TURNS) {
         (0..chance.below(4)).for_each(|_| owner.write());
         for (lists, mirror) in &mut readers {
             if chance.one_in(5) {

@@ -4,7 +4,7 @@
 use testkit::{
     ews::{Ews, distinguished, item_id, responses},
     schema::Checker,
-    server::{ANNA, BERT, STORES, TestServer},
+    server::{ANNA, BERT, TestServer, stores},
     tree::{Reach, Tree},
     watch::Watch,
 };
@@ -26,7 +26,7 @@ fn code(answer: &Tree) -> String {
 
 #[test]
 fn a_message_and_its_answer() {
-    for kind in STORES {
+    for kind in stores("a_message_and_its_answer") {
         let server = TestServer::start(kind);
         let (anna, bert) = (server.ews(ANNA), server.ews(BERT));
         let mut checker = Checker::new();

@@ -4,7 +4,7 @@
 use testkit::{
     ews::{Ews, item_id, responses},
     schema::Checker,
-    server::{ANNA, BERT, STORES, TestServer},
+    server::{ANNA, BERT, TestServer, stores},
     tree::{Reach, Tree},
     watch::Watch,
 };
@@ -52,7 +52,7 @@ fn respond(ews: &Ews, disposition: &str, kind: &str, id: &str, checker: &mut Che
 
 #[test]
 fn a_meeting_from_invitation_to_cancellation() {
-    for kind in STORES {
+    for kind in stores("a_meeting_from_invitation_to_cancellation") {
         let server = TestServer::start(kind);
         let mut checker = Checker::new();
         let mut anna = Side::new(&server, ANNA, &mut checker);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use testkit::{
     ews::{Ews, ItemAsk, ItemEntry, distinguished},
     lists::{ListAsk, Lists, method, number, with_position},
-    server::{ANNA, STORES, TestServer},
+    server::{ANNA, TestServer, stores},
     stream::Stream,
 };
 
@@ -23,7 +23,7 @@ fn fill(ews: &Ews, count: usize) {
 
 #[test]
 fn at_most_512_changes_and_then_the_rest() {
-    for kind in STORES {
+    for kind in stores("at_most_512_changes_and_then_the_rest") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         fill(&ews, 520);
@@ -61,7 +61,7 @@ fn add(lists: &Lists, list: &str, count: usize) {
 
 #[test]
 fn forty_rows_to_a_token_and_then_the_rest() {
-    for kind in STORES {
+    for kind in stores("forty_rows_to_a_token_and_then_the_rest") {
         let server = TestServer::start(kind);
         let lists = server.lists(ANNA);
         lists.add("Things", 100);
@@ -113,7 +113,7 @@ fn forty_rows_to_a_token_and_then_the_rest() {
 /// A row that comes during a listing, is listed, and then no longer matches: the client has it and must be told.
 #[test]
 fn what_leaves_the_query_during_a_listing_is_told() {
-    for kind in STORES {
+    for kind in stores("what_leaves_the_query_during_a_listing_is_told") {
         let server = TestServer::start(kind);
         let lists = server.lists(ANNA);
         lists.add("Things", 100);

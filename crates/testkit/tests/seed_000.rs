@@ -4,7 +4,7 @@
 use testkit::{
     ews::{Ews, distinguished, folder_id, responses},
     schema::Checker,
-    server::{ANNA, STORES, TestServer},
+    server::{ANNA, TestServer, stores},
     stream::{APPOINTMENT, MEETING, Stream},
     transcript,
     tree::{Reach, Tree},
@@ -73,7 +73,7 @@ fn the_request_is_as_printed() {
 
 #[test]
 fn a_later_sync_leaves_out_what_is_ignored() {
-    for kind in STORES {
+    for kind in stores("a_later_sync_leaves_out_what_is_ignored") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let mut checker = Checker::new();
@@ -119,7 +119,7 @@ fn a_later_sync_leaves_out_what_is_ignored() {
 
 #[test]
 fn a_meeting_request_has_the_printed_fields() {
-    for kind in STORES {
+    for kind in stores("a_meeting_request_has_the_printed_fields") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let mut checker = Checker::new();

@@ -4,7 +4,7 @@
 use testkit::{
     ews::{Ews, distinguished, responses},
     schema::Checker,
-    server::{ANNA, BERT, STORES, TestServer},
+    server::{ANNA, BERT, TestServer, stores},
     transcript,
     tree::{Reach, Tree},
 };
@@ -35,7 +35,7 @@ fn the_request_is_as_printed() {
 
 #[test]
 fn a_new_folder_has_the_printed_fields() {
-    for kind in STORES {
+    for kind in stores("a_new_folder_has_the_printed_fields") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let mut checker = Checker::new();

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use testkit::{
     ews::{distinguished, responses},
     schema::Checker,
-    server::{ANNA, STORES, TestServer},
+    server::{ANNA, TestServer, stores},
     transcript,
     tree::Reach,
 };
@@ -53,7 +53,7 @@ fn the_request_is_as_printed() {
 
 #[test]
 fn three_items_are_exported() {
-    for kind in STORES {
+    for kind in stores("three_items_are_exported") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let mut checker = Checker::new();

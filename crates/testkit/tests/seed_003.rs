@@ -5,7 +5,7 @@ use model::Time;
 use serde_json::{Value, json};
 use testkit::{
     lists::{ListAsk, Lists, number, page},
-    server::{ANNA, STORES, StoreKind, TestServer},
+    server::{ANNA, StoreKind, TestServer, stores},
     transcript,
     tree::{Reach, Tree},
 };
@@ -77,7 +77,7 @@ fn listitems(answer: &Tree) -> String {
 
 #[test]
 fn the_printed_body_in_every_way_to_name_the_list() {
-    for kind in STORES {
+    for kind in stores("the_printed_body_in_every_way_to_name_the_list") {
         let stage = stage(kind);
         let options = format!("{OPTIONS}{FOLDER}</QueryOptions>");
         let expected = soap(
@@ -115,7 +115,7 @@ fn the_printed_body_in_every_way_to_name_the_list() {
 
 #[test]
 fn without_the_folder_the_rows_that_match_come() {
-    for kind in STORES {
+    for kind in stores("without_the_folder_the_rows_that_match_come") {
         let stage = stage(kind);
         let path = "Lists/GetByTitle('Announcements')";
         let without_folder = |query: &mut Value| {

@@ -4,7 +4,7 @@
 use testkit::{
     lists::{ListAsk, Lists, Row, method, outcomes, page},
     schema::Checker,
-    server::{ANNA, STORES, TestServer},
+    server::{ANNA, TestServer, stores},
     transcript,
     tree::{Reach, Tree},
 };
@@ -47,7 +47,7 @@ fn rows(answer: &Tree) -> Vec<Row> {
 #[test]
 fn the_sample_program() {
     const CHANGES: &str = "GetListItemChangesSinceToken";
-    for kind in STORES {
+    for kind in stores("the_sample_program") {
         let server = TestServer::start(kind);
         let lists = server.lists(ANNA);
         let mut checker = Checker::new();

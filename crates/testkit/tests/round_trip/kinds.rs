@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use testkit::{
     ews::{Ews, distinguished, responses},
     schema::Checker,
-    server::{ANNA, BERT, STORES, TestServer},
+    server::{ANNA, BERT, TestServer, stores},
     stream::{ADDRESS, APPOINTMENT, COMMON, LOG, MEETING, NOTE, PUBLIC_STRINGS, Stream, TASK},
     tree::{Reach as _, meaning},
 };
@@ -406,7 +406,7 @@ fn everything(ews: &Ews, id: &str, checker: &mut Checker) -> (String, String) {
 
 #[test]
 fn every_kind_comes_back() {
-    for store in STORES {
+    for store in stores("every_kind_comes_back") {
         let server = TestServer::start(store);
         let (anna, bert) = (server.ews(ANNA), server.ews(BERT));
         let mut checker = Checker::new();
@@ -445,7 +445,7 @@ fn every_kind_comes_back() {
 /// What `CreateItem` made comes back too.
 #[test]
 fn created_items_come_back() {
-    for store in STORES {
+    for store in stores("created_items_come_back") {
         let server = TestServer::start(store);
         let anna = server.ews(ANNA);
         let mut checker = Checker::new();

@@ -5,7 +5,7 @@ use model::Time;
 use testkit::{
     ews::{Ews, code, distinguished, envelope, folder_id, responses},
     schema::Checker,
-    server::{ANNA, STORES, StoreKind, TestServer},
+    server::{ANNA, StoreKind, TestServer, stores},
     stream::Stream,
     tree::Reach,
 };
@@ -39,7 +39,7 @@ fn holds(whole: &[u8], part: &[u8]) -> bool {
 
 #[test]
 fn a_large_request_means_what_a_small_one_does() {
-    for kind in STORES {
+    for kind in stores("a_large_request_means_what_a_small_one_does") {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let inbox = ews.folder(&distinguished("inbox"));

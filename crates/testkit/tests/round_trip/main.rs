@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use testkit::{
     ews::{Ews, distinguished, responses},
     schema::Checker,
-    server::{ANNA, BERT, STORES, TestServer},
+    server::{ANNA, BERT, TestServer, stores},
     stream::{APPOINTMENT, MEETING, PUBLIC_STRINGS, Stream},
     tree::{Reach, Tree, meaning},
 };
@@ -130,7 +130,7 @@ fn messages() -> Vec<(&'static str, String)> {
 
 #[test]
 fn uploaded_exported_uploaded() {
-    for kind in STORES {
+    for kind in stores("uploaded_exported_uploaded") {
         let server = TestServer::start(kind);
         let (anna, bert) = (server.ews(ANNA), server.ews(BERT));
         let mut checker = Checker::new();
