@@ -115,11 +115,16 @@ impl Stage {
     /// The primary dies and its standby takes over; a new standby, as `next` says, gets the dead one's place.
     pub(crate) fn fail_over(&mut self, next: Replication) -> Result<()> {
         let Data::Replicated { primary, standby } = &mut self.data else { panic!("the embedded store has no server") };
+        let begin = Instant::now();
+        let done = |what: &str| println!("           {what} after {:.2} s", begin.elapsed().as_secs_f32());
         primary.kill()?;
+        done("dead");
         let heir = standby.take().expect("a standby");
         heir.promote()?;
+        done("promoted");
         let dead = std::mem::replace(primary, heir);
         *standby = Some(Box::new(primary.standby_at(dead.into_port(), next)?));
+        done("followed");
         self.failovers += 1;
         Ok(())
     }
