@@ -11,14 +11,17 @@ use crate::{
 };
 
 impl Engine {
-    /// What a token says: the base64 of a mailbox state, or a list token. Says also whether it would be served now, and
+    /// What a token says: the base64 of a mailbox state, of a subscription or of a watermark, or a list token. Says also whether it would be served now, and
     /// if not, why. For a list token it costs the number of sites.
     pub async fn explain_token(&self, text: &str) -> TokenExplanation {
         let mut lines = Lines::default();
         let outcome = match text.trim().parse::<ListToken>() {
             Ok(token) => self.explain_list(&token, &mut lines).await,
             Err(_) => match BASE64_STANDARD.decode(text.trim()) {
-                Ok(bytes) => self.explain_state(&bytes, &mut lines).await,
+                Ok(bytes) => match self.explain_notification(&bytes, &mut lines).await {
+                    Some(outcome) => outcome,
+                    None => self.explain_state(&bytes, &mut lines).await,
+                },
                 Err(_) => Err(EngineError::InvalidState(StateFault::Corrupt)),
             },
         };
@@ -127,7 +130,7 @@ impl Engine {
         Ok(None)
     }
 
-    async fn view_of(&self, owner: Option<Caller>) -> Result<View, EngineError> {
+    pub(crate) async fn view_of(&self, owner: Option<Caller>) -> Result<View, EngineError> {
         let root: RootId = owner.ok_or(EngineError::NoMailbox { guid: None })?.account;
         match self.store().snapshot(root).await {
             Ok(snapshot) => Ok(View::new(snapshot)),
@@ -148,11 +151,12 @@ async fn explain_below(view: &mut View, under: Option<CollectionId>, lines: &mut
     Ok(())
 }
 
+/// What is said.
 #[derive(Default)]
-struct Lines(Vec<(String, String)>);
+pub(crate) struct Lines(Vec<(String, String)>);
 
 impl Lines {
-    fn say(&mut self, label: &str, value: impl Into<String>) {
+    pub(crate) fn say(&mut self, label: &str, value: impl Into<String>) {
         self.0.push((label.to_owned(), value.into()));
     }
 }

@@ -9,6 +9,7 @@
 //! Two things are kept in the mailbox, as names until the subscription ends: that a client has ended it before, and how far
 //! a stream had come whose client has no watermark to name.
 
+mod explain;
 mod token;
 mod walk;
 

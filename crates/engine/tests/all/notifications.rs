@@ -410,6 +410,38 @@ fn notes_of_subscriptions_are_forgotten() {
     assert_eq!(position(), before);
 }
 
+/// Operators can ask what a token says, and whether it would be served.
+#[test]
+fn tokens_are_explained() {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    let world = World::new(11);
+    let mailbox = world.mailbox();
+    let inbox = folder_named(&mailbox, "inbox");
+    let watch = || Watch { folders: vec![inbox], kinds: EventKinds::ALL };
+    let pull = now(mailbox.subscribe(watch(), PULL, None, mailbox.caller())).unwrap();
+    let streaming = now(mailbox.subscribe(watch(), Channel::Streaming, None, mailbox.caller())).unwrap();
+    let explained = |token: &[u8], label: &str| {
+        let lines = now(world.engine.explain_token(&BASE64_STANDARD.encode(token))).lines;
+        lines.into_iter().find(|(have, _)| have == label).map(|(_, value)| value).unwrap_or_default()
+    };
+    for (token, label, value) in [
+        (&pull.id, "kind", "subscription to notifications".to_owned()),
+        (&pull.id, "address", "ada@example.com".to_owned()),
+        (&pull.id, "client", "asks, at least once in 10 minutes".to_owned()),
+        (&streaming.id, "client", "leaves a request open".to_owned()),
+        (&pull.id, "folders", inbox.to_string()),
+        (&pull.id, "ends", "2026-01-08T00:00:00Z".to_owned()),
+        (&pull.id, "served now", "yes".to_owned()),
+        (&pull.watermark, "kind", "watermark of notifications".to_owned()),
+        (&pull.watermark, "served now", "yes".to_owned()),
+    ] {
+        assert_eq!(explained(token, label), value, "{label}");
+    }
+    let subscription = now(world.engine.subscription(&world.caller, &world.caller, &pull.id)).unwrap();
+    now(subscription.end()).unwrap();
+    assert_eq!(explained(&pull.id, "served now"), "no: the token cannot be served: expired");
+}
+
 /// A stream goes on where the last one stood; what happened meanwhile comes with it.
 #[test]
 fn streams_go_on() {
