@@ -40,7 +40,7 @@ pub(crate) enum Taking {
 }
 
 impl Places {
-    /// All free. Requests are over when the program leaves.
+    /// All free. Requests are over when the program ends: until then, whoever came again would come here.
     pub(crate) fn new(config: &Config, phase: watch::Receiver<Phase>) -> Arc<Self> {
         let all = usize::try_from(config.hanging_requests_max).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Arc::new(Self {
@@ -73,7 +73,7 @@ impl Surroundings for Around {
         Box::pin(async move {
             // Where the other end is gone, that is over, too.
             tokio::select! {
-                _ = phase.wait_for(|phase| *phase > Phase::Serving) => {}
+                _ = phase.wait_for(|phase| *phase == Phase::Ending) => {}
                 _ = is_gone.wait_for(Option::is_some) => {}
             }
         })
@@ -131,12 +131,12 @@ mod tests {
         assert!(take(3).is_some());
         held.clear();
         assert!(places.taken.lock().unwrap().is_empty());
-        // Over when the client is gone, or the program leaves.
+        // Over when the client is gone, or the program ends.
         gone.send_replace(Some(Taking::Less));
         around.over().await;
         assert!(around.lost());
         let (Hangs(around), gone) = places.surroundings();
-        phase.send_replace(Phase::Leaving);
+        phase.send_replace(Phase::Ending);
         around.over().await;
         drop(gone);
     }

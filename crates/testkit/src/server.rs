@@ -247,6 +247,12 @@ impl TestServer {
         Ews::new(self.http().login(address, PASSWORD))
     }
 
+    /// The same at each node alone.
+    pub fn ews_of_nodes(&self, address: &str) -> Vec<Ews> {
+        let node = |running: &Running| Ews::new(Http::new(running.address()).login(address, PASSWORD));
+        self.running.iter().map(node).collect()
+    }
+
     /// The lists of the site, as an account: [`ANNA`] or [`BERT`].
     pub fn lists(&self, address: &str) -> Lists {
         Lists::new(self.http().login(address, PASSWORD), SITE)

@@ -194,11 +194,41 @@ fn servers_over_one_store_are_as_one() {
     assert_eq!(code(&there.call(&get_streaming_events(&[&streaming], 1))), "ErrorSubscriptionNotFound");
 }
 
+/// Every node of a fleet hears what happens at any, answers for any subscription, and goes on where another ended.
+#[test]
+fn nodes_of_a_fleet_are_as_one() {
+    if !StoreKind::Fleet.is_there("nodes_of_a_fleet_are_as_one") {
+        return;
+    }
+    let server = TestServer::start(StoreKind::Fleet);
+    let (ews, nodes, inbox) = (server.ews(ANNA), server.ews_of_nodes(ANNA), distinguished("inbox"));
+    let ids: Vec<String> = nodes.iter().map(|_| stream(&ews, Some(&inbox))).collect();
+    let (pulled, watermark) = pull(&ews, Some(&inbox));
+    let mut hanging: Vec<Hanging> = nodes.iter().zip(&ids).map(|(node, id)| Hanging::ask(node, &[id])).collect();
+    for one in &mut hanging {
+        assert_eq!(one.hear(PATIENCE).unwrap(), "OK");
+    }
+    for node in &nodes {
+        node.create_message(&inbox, "made here");
+        for one in &mut hanging {
+            assert_eq!(one.hear(PATIENCE).unwrap(), "CreatedEvent ModifiedEvent");
+        }
+    }
+    for node in &nodes {
+        assert_eq!(kinds(&get_events(node, &pulled, &watermark).unwrap()).len(), nodes.len() + 1);
+    }
+    unsubscribe(&nodes[0], &pulled).unwrap();
+    for node in &nodes {
+        assert_eq!(get_events(node, &pulled, &watermark).unwrap_err(), "ErrorSubscriptionNotFound");
+    }
+}
+
 /// A client that takes events for hints, and synchronises the folders that they name and no others, ends with what is
 /// there.
 #[test]
 fn what_is_told_is_enough_to_converge() {
-    for kind in STORES {
+    let test = "what_is_told_is_enough_to_converge";
+    for kind in STORES.into_iter().chain(Some(StoreKind::Fleet).filter(|kind| kind.is_there(test))) {
         let server = TestServer::start(kind);
         let ews = server.ews(ANNA);
         let folders: Vec<String> = (0..3)
