@@ -44,11 +44,16 @@ fn count(ledger: &Ledger, fate: impl Fn(&Fate) -> bool) -> usize {
 }
 
 fn survives(test: &str, patience: Duration, harm: impl FnOnce(&Postgres)) {
-    let Some(cluster) = crate::cluster(test) else { return };
+    if let Some(cluster) = crate::cluster(test) {
+        survives_in(&cluster, test, patience, harm);
+    }
+}
+
+fn survives_in(cluster: &Postgres, test: &str, patience: Duration, harm: impl FnOnce(&Postgres)) {
     let url = cluster.fresh_url();
     let (first, second) = (crate::open(&url, 1, patience), crate::open(&url, 2, patience));
     ledger::prepare(&first);
-    let ledger = write_during([&first, &second], || harm(&cluster));
+    let ledger = write_during([&first, &second], || harm(cluster));
     ledger::verify(&second, &ledger);
     let made = count(&ledger, |fate| matches!(fate, Fate::Made(_)));
     let unknown = count(&ledger, |fate| *fate == Fate::Unknown);
@@ -89,6 +94,21 @@ fn a_server_that_is_away_is_said_to_be_away() {
         cluster.stop_fast().unwrap();
         // Longer than anybody waits.
         thread::sleep(Duration::from_millis(2_000));
+        cluster.restart().unwrap();
+        thread::sleep(Duration::from_millis(1_500));
+    });
+}
+
+#[test]
+fn a_full_disk_is_said_to_be_full() {
+    let options = cluster::Options { disk_mib: Some(128), ..cluster::Options::default() };
+    let Some(cluster) = cluster::or_skip(Postgres::start(options), "full disk") else { return };
+    survives_in(&cluster, "full disk", Duration::from_secs(2), |cluster| {
+        thread::sleep(Duration::from_millis(500));
+        cluster.fill_disk().unwrap();
+        thread::sleep(Duration::from_millis(2_500));
+        cluster.free_disk().unwrap();
+        // Where the log could not be written the server has ended itself.
         cluster.restart().unwrap();
         thread::sleep(Duration::from_millis(1_500));
     });
