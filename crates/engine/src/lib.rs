@@ -192,6 +192,11 @@ impl Engine {
         self.inner.store.check().await
     }
 
+    /// What the store has done so far. See [`Store::figures`].
+    pub fn store_figures(&self) -> Vec<(&'static str, u64)> {
+        self.inner.store.figures()
+    }
+
     /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.inner.clock

@@ -136,6 +136,10 @@ impl Store for Measured {
         self.inner.changed(root, after).await
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.inner.figures()
+    }
+
     async fn check(&self) -> Result<(), Unready> {
         self.inner.check().await
     }

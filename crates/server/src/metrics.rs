@@ -39,6 +39,7 @@ const STORE_SECONDS: &str = "highwater_store_seconds";
 const STORE_ROWS: &str = "highwater_store_rows_total";
 const STORE_ERRORS: &str = "highwater_store_errors_total";
 const STORE_SLOW: &str = "highwater_store_slow_total";
+const STORE_DONE: &str = "highwater_store_done_total";
 pub(crate) const WORKING: &str = "highwater_requests_working";
 pub(crate) const WAITING: &str = "highwater_requests_waiting";
 pub(crate) const CONNECTIONS: &str = "highwater_connections";
@@ -59,6 +60,7 @@ pub const TABLE: &[Row] = &[
     Row { name: STORE_ROWS, kind: Kind::Counter, labels: &["call"], doc: "Rows that calls of the store gave; for commits, the writes in them." },
     Row { name: STORE_ERRORS, kind: Kind::Counter, labels: &["call", "kind"], doc: "Calls of the store that failed: conflict and missing are part of work, try_again is a store out of reach, unknown a commit of which nobody knows, corrupt is damage." },
     Row { name: STORE_SLOW, kind: Kind::Counter, labels: &["call"], doc: "Calls of the store that took longer than slow_call_milliseconds, each with a line in the log." },
+    Row { name: STORE_DONE, kind: Kind::Counter, labels: &["what"], doc: "What the store has done, as it counts by itself: commits and the transactions that they went into; of a database also the sessions made, round trips of reads, transactions that were repeated, and those whose outcome had to be found out." },
     Row { name: LEASE, kind: Kind::Gauge, labels: &["work"], doc: "1 where this server does the work beside requests, else 0." },
     Row { name: DRAINING, kind: Kind::Gauge, labels: &[], doc: "1 from the moment the server is told to stop." },
 ];
@@ -150,6 +152,11 @@ impl Metrics {
     /// Sets a figure that goes up and down.
     pub(crate) fn set(&self, name: &'static str, value: f64) {
         metrics::with_local_recorder(&self.recorder, || gauge!(name).set(value));
+    }
+
+    /// Sets what the store says that it has done.
+    pub(crate) fn set_done(&self, what: &'static str, count: u64) {
+        metrics::with_local_recorder(&self.recorder, || counter!(STORE_DONE, "what" => what).absolute(count));
     }
 
     /// Sets whether this server does a work.

@@ -165,6 +165,9 @@ impl Service {
         ] {
             self.metrics.set(name, value);
         }
+        for (what, count) in self.engine.store_figures() {
+            self.metrics.set_done(what, count);
+        }
         for work in Work::ALL {
             self.metrics.set_lease(work.name(), self.engine.holds(*work));
         }

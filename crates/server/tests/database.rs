@@ -54,10 +54,14 @@ impl Server {
 
     /// Whether it holds this lease, as its figures say.
     fn holds(&self, work: &str) -> bool {
+        self.figures().contains(&format!("highwater_lease{{work=\"{work}\"}} 1"))
+    }
+
+    fn figures(&self) -> String {
         let log = self.node.log();
         let address =
             log.lines().find_map(|line| line.split_once("figures and health on ")).unwrap().1.trim().to_owned();
-        self.get(&format!("{address}/metrics"), None).2.contains(&format!("highwater_lease{{work=\"{work}\"}} 1"))
+        self.get(&format!("{address}/metrics"), None).2
     }
 }
 
@@ -98,6 +102,14 @@ fn servers_share_a_database_and_say_how_it_is() {
     for server in &servers {
         assert_eq!(server.until("/readyz", 200), "ready\n");
         assert_eq!(server.get(&format!("{}/", server.node.url()), Some("anna:x")).0, 200);
+    }
+    for what in ["transactions", "read_round_trips", "sessions_made"] {
+        let line = format!("highwater_store_done_total{{what=\"{what}\"}} ");
+        until(|| {
+            let figures = servers[0].figures();
+            let count = figures.lines().find_map(|have| have.strip_prefix(&line)).map(str::to_owned);
+            count.filter(|count| count != "0")
+        });
     }
     // One of them does the work beside requests.
     let holder = until(|| servers.iter().position(|server| server.holds("trim")));

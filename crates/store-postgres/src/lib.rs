@@ -375,6 +375,10 @@ impl Store for PostgresStore {
         self.apart(async move { copying::publish(&transactions, &root, totals).await }).await
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.stats().figures()
+    }
+
     async fn check(&self) -> Result<(), Unready> {
         let unready = |part| move |error: StoreError| Unready { part, reason: error.to_string() };
         let meta = self.check_database().await.map_err(unready("database"))?;

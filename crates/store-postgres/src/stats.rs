@@ -17,6 +17,26 @@ pub struct Stats {
     pub read_flights: u64,
     /// Sessions that were made.
     pub sessions: u64,
+    /// Transactions that were tried again because the database refused them or went away.
+    pub repeats: u64,
+    /// Transactions whose COMMIT got no answer, and of which it was found out whether they happened.
+    pub settled: u64,
+}
+
+impl Stats {
+    /// All of it by name, as operators read it.
+    pub(crate) fn figures(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("transactions", self.groups),
+            ("commits", self.commits),
+            ("rows_read", self.rows_read),
+            ("read_statements", self.read_statements),
+            ("read_round_trips", self.read_flights),
+            ("sessions_made", self.sessions),
+            ("transactions_repeated", self.repeats),
+            ("outcomes_found_out", self.settled),
+        ]
+    }
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +47,8 @@ pub(crate) struct Counters {
     read_statements: AtomicU64,
     read_flights: AtomicU64,
     sessions: AtomicU64,
+    repeats: AtomicU64,
+    settled: AtomicU64,
 }
 
 impl Counters {
@@ -53,6 +75,16 @@ impl Counters {
         self.sessions.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One transaction that is tried again.
+    pub(crate) fn repeated(&self) {
+        self.repeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One transaction of which it was found out whether it happened.
+    pub(crate) fn settled(&self) {
+        self.settled.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
@@ -62,6 +94,8 @@ impl Counters {
             read_statements: count(&self.read_statements),
             read_flights: count(&self.read_flights),
             sessions: count(&self.sessions),
+            repeats: count(&self.repeats),
+            settled: count(&self.settled),
         }
     }
 }

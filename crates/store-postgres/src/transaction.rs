@@ -302,17 +302,22 @@ impl Transactions {
                 }),
                 Trouble::InDoubt(failure, proof, results) => match doubt::settle(self, &proof).await {
                     Ok(true) => {
+                        self.counters.settled();
                         self.known.forget(proof.root);
                         self.wrote(proof.root, &results);
                         return Ok(results);
                     }
-                    Ok(false) => failure,
+                    Ok(false) => {
+                        self.counters.settled();
+                        failure
+                    }
                     Err(failure) => return Err(GivenUp::Unknown(failure)),
                 },
             };
             if !failure.may_pass() || attempt >= ATTEMPTS_MAX || Instant::now() >= deadline {
                 return Err(GivenUp::Failed(failure));
             }
+            self.counters.repeated();
             pause(attempt).await;
             attempt += 1;
         }

@@ -358,6 +358,11 @@ impl Store for SqliteStore {
         Ok(snapshot::page(rows, limit))
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let stats = self.stats();
+        vec![("transactions", stats.groups), ("commits", stats.commits), ("rows_read", stats.rows_read)]
+    }
+
     async fn drop_root(&self, root: RootId) -> Result<(), StoreError> {
         let Some(shard) = self.shard_of(root)? else { return Ok(()) };
         loop {

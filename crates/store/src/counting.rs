@@ -145,6 +145,10 @@ impl<S: Store> Store for Counting<S> {
         Ok(last_seq)
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.inner.figures()
+    }
+
     async fn check(&self) -> Result<(), Unready> {
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.check().await

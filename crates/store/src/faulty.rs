@@ -236,6 +236,10 @@ impl<S: Store> Store for Faulty<S> {
         self.inner.changed(root, after).await
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.inner.figures()
+    }
+
     async fn check(&self) -> Result<(), Unready> {
         self.plan.before().map_err(|error| Unready { part: "store", reason: error.to_string() })?;
         self.inner.check().await

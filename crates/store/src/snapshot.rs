@@ -44,6 +44,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::NoRoot`] when there is no such root, also when it is removed while waiting.
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError>;
 
+    /// What this process has had the store do since it was opened: names and numbers that only grow, for operators.
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// Whether the store can be worked with now, in all its parts: for a program that is asked whether it may be given
     /// requests. Costs a read. A store of several parts says which one fails.
     ///
@@ -113,6 +118,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn changed(&self, root: RootId, after: Seq) -> Result<Seq, StoreError> {
         S::changed(self, root, after).await
+    }
+
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        S::figures(self)
     }
 
     async fn check(&self) -> Result<(), Unready> {
