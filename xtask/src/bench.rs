@@ -64,6 +64,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
                 print!("{table}");
                 return Ok(());
             }
+            simulate(&["--write-page"])?;
             (SCALE, "scale", table)
         }
         Run::Peers(path) => {

@@ -30,9 +30,9 @@ cargo xtask COMMAND
   bench [--quick | --rows | --large | --memory | --scale [--quick] | --peers PATH]
         Runs benchmarks of crates/bench in release and writes their section of BENCHMARKS.md: the layers (--quick leaves
         out 100,000 messages, --rows adds a list of a million rows), flatness up to 1,000,000 messages (about ten
-        minutes), the memory of a server, nodes over one PostgreSQL (--scale, a few minutes; it writes the figures of the
-        simulation too), or other servers beside this one (PATH is the folder of peerbench, which has installed them
-        into PEERBENCH_WORK).
+        minutes), the memory of a server, nodes over one PostgreSQL (--scale, about ten minutes; it writes
+        the figures of the simulation and their part of docs/scale.md too), or other servers beside this one (PATH is
+        the folder of peerbench, which has installed them into PEERBENCH_WORK).
   simulate [OPTIONS]
         Simulates a fleet out of measured costs: what is busy, what waits, how long requests take, what is full first.
         --help shows its options; --measure measures the costs anew, as bench --scale does.

@@ -95,8 +95,6 @@ pub struct Cost {
     pub commits: f64,
     /// Bytes in the write-ahead log for each, without those of the transaction.
     pub wal_bytes: f64,
-    /// Rows that the database reads for it.
-    pub rows: f64,
     /// Bytes of the answer.
     pub answer_bytes: f64,
 }
@@ -247,11 +245,11 @@ impl Figures {
             self.date, self.commit, self.machine
         );
         for (operation, cost) in Operation::ALL.iter().zip(&self.costs) {
-            let Cost { node_ms, database_ms, round_trips, commits, wal_bytes, rows, answer_bytes } = cost;
+            let Cost { node_ms, database_ms, round_trips, commits, wal_bytes, answer_bytes } = cost;
             let _ = writeln!(
                 text,
                 "operation {} node_ms={node_ms} database_ms={database_ms} round_trips={round_trips} commits={commits} \
-                 wal_bytes={wal_bytes} rows={rows} answer_bytes={answer_bytes}",
+                 wal_bytes={wal_bytes} answer_bytes={answer_bytes}",
                 operation.name()
             );
         }
@@ -305,7 +303,6 @@ fn cost(numbers: &Names<'_>) -> Result<Cost, FiguresError> {
         round_trips: number(numbers, "round_trips")?,
         commits: number(numbers, "commits")?,
         wal_bytes: number(numbers, "wal_bytes")?,
-        rows: number(numbers, "rows")?,
         answer_bytes: number(numbers, "answer_bytes")?,
     })
 }

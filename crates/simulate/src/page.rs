@@ -44,8 +44,8 @@ fn measured(text: &mut String, figures: &Figures) {
     let _ = writeln!(
         text,
         "### What an operation costs\n\nMeasured on {}, commit {}: {}.\n\n\
-         | operation | node, CPU ms | database, CPU ms | round trips | rows read | log, bytes | answer, bytes |\n\
-         |---|--:|--:|--:|--:|--:|--:|",
+         | operation | node, CPU ms | database, CPU ms | round trips | log, bytes | answer, bytes |\n\
+         |---|--:|--:|--:|--:|--:|",
         figures.date, figures.commit, figures.machine
     );
     for operation in Operation::ALL {
@@ -53,12 +53,11 @@ fn measured(text: &mut String, figures: &Figures) {
         let commits = cost.commits;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} |",
             operation.name(),
             two(cost.node_ms),
             two(cost.database_ms + commits * figures.group_database_ms),
             two(cost.round_trips + 2.0 * commits),
-            grouped(cost.rows),
             grouped(cost.wal_bytes + commits * figures.group_wal_bytes),
             grouped(cost.answer_bytes)
         );
@@ -115,7 +114,7 @@ fn arithmetic(text: &mut String, sizings: &[Sizing]) {
         ("cores of databases busy", "Σ rate × database CPU", |one| two(one.database_busy)),
         ("databases", "÷ 40 % of 32 cores", |one| grouped(f64::from(one.databases))),
         ("cores of each", "2, 4, 8, 16 or 32, at most 40 % busy", |one| one.fleet.database_cores.to_string()),
-        ("nodes", "÷ 40 % of 8 cores, two for each database at least", |one| {
+        ("nodes", "÷ 40 % of 8 cores, or of 12 sessions that read; two for each database at least", |one| {
             grouped(f64::from(one.fleet.nodes) * f64::from(one.databases))
         }),
         ("cores of each", "2, 4 or 8, at most 40 % busy", |one| one.fleet.node_cores.to_string()),

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Requests of one run, about: long enough for a 99th percentile, short enough for seconds.
-const REQUESTS: f64 = 100_000.0;
+const REQUESTS: f64 = 40_000.0;
 /// Shortest and longest time that is simulated, in seconds.
 const SECONDS: (f64, f64) = (4.0, 600.0);
 /// Pages of a first sync of a whole mailbox.

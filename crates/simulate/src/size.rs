@@ -67,7 +67,13 @@ pub fn size(figures: &Figures, mailboxes: u64, activity: f64, like: &Fleet) -> S
         let unremembered = fleet.unremembered(mailboxes as f64 / databases, peak / databases);
         (working + peak / databases * unremembered * figures.password_ms / 1e3, unremembered)
     };
-    let mut nodes = NODES_MIN;
+    // Sessions that read are busy for as long as the round trips and the database take.
+    let reading = of_all(&|operation| {
+        let cost = figures.cost(operation);
+        cost.round_trips * like.round_trip_ms + cost.database_ms
+    }) / 1e3
+        / databases;
+    let mut nodes = (reading / (f64::from(like.readers.max(1)) * BUSY_MAX)).ceil().max(NODES_MIN);
     while busy(nodes).0 > nodes * largest_node * BUSY_MAX && nodes < NODES_MAX {
         nodes += 1.0;
     }

@@ -64,18 +64,18 @@ impl Mailbox {
         );
         succeeded(client.ask(EWS, &envelope(&body)));
     }
+}
 
-    /// Changes the subject of a message.
-    pub fn update(&self, client: &mut Client, turn: usize) {
-        let Some(id) = self.ids.get(turn % self.ids.len()) else { return };
-        let body = format!(
-            "<UpdateItem ConflictResolution=\"AlwaysOverwrite\" MessageDisposition=\"SaveOnly\"><ItemChanges>\
-             <t:ItemChange><t:ItemId Id=\"{id}\"/><t:Updates><t:SetItemField><t:FieldURI FieldURI=\"item:Subject\"/>\
-             <t:Message><t:Subject>Changed {turn}</t:Subject></t:Message></t:SetItemField></t:Updates></t:ItemChange>\
-             </ItemChanges></UpdateItem>"
-        );
-        succeeded(client.ask(EWS, &envelope(&body)));
-    }
+/// Changes the subject of a message of the inbox, to another one at every turn.
+pub fn update(client: &mut Client, ids: &[String], turn: usize) {
+    let Some(id) = ids.get(turn % ids.len().max(1)) else { return };
+    let body = format!(
+        "<UpdateItem ConflictResolution=\"AlwaysOverwrite\" MessageDisposition=\"SaveOnly\"><ItemChanges>\
+         <t:ItemChange><t:ItemId Id=\"{id}\"/><t:Updates><t:SetItemField><t:FieldURI FieldURI=\"item:Subject\"/>\
+         <t:Message><t:Subject>Changed {turn}</t:Subject></t:Message></t:SetItemField></t:Updates></t:ItemChange>\
+         </ItemChanges></UpdateItem>"
+    );
+    succeeded(client.ask(EWS, &envelope(&body)));
 }
 
 /// Creates messages in the inbox, each with a subject, a receiver and a body of 500 characters; their ids.

@@ -65,6 +65,11 @@ impl Client {
         text
     }
 
+    /// Bytes of the body of the latest answer.
+    pub fn answer_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     fn exchange(&mut self) -> std::io::Result<u16> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,

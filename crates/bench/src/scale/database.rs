@@ -33,6 +33,15 @@ pub struct Log {
     pub sync_seconds: f64,
 }
 
+impl Log {
+    /// What has come since `before`, but for syncs, which are told late.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let (bytes, transactions) = (self.bytes - before.bytes, self.transactions - before.transactions);
+        Self { bytes, transactions, ..Self::default() }
+    }
+}
+
 impl Database<'_> {
     /// How far it is.
     pub fn log(&self) -> Log {
@@ -46,18 +55,14 @@ impl Database<'_> {
 
     /// How far it came since `before`, syncs included, which it tells late.
     pub fn log_since(&self, before: &Log) -> Log {
-        let exact = self.log();
+        let exact = self.log().since(before);
         let until = Instant::now() + Duration::from_secs(STATISTICS_SECONDS);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             thread::park_timeout(left);
         }
         let late = self.log();
-        Log {
-            bytes: exact.bytes - before.bytes,
-            transactions: exact.transactions - before.transactions,
-            syncs: late.syncs - before.syncs,
-            sync_seconds: late.sync_seconds - before.sync_seconds,
-        }
+        let (syncs, sync_seconds) = (late.syncs - before.syncs, late.sync_seconds - before.sync_seconds);
+        Log { syncs, sync_seconds, ..exact }
     }
 
     /// Bytes on disk of all tables of the schema, indexes included.

@@ -1,5 +1,6 @@
 //! A line between a node and the database that counts round trips: how often something is sent after something was
-//! received. What is sent together, whatever its number of statements, is one.
+//! received. What is sent together, whatever its number of statements, is one. A COMMIT alone ends a snapshot, and nobody
+//! waits for its answer: it is none.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,6 +11,9 @@ use std::{
     },
     thread,
 };
+
+/// Bytes of a simple query that is a COMMIT: kind, length, text, end.
+const COMMIT_BYTES: usize = 1 + 4 + 6 + 1;
 
 /// See the module. It takes connections until the process ends.
 pub struct CountingLine {
@@ -54,22 +58,24 @@ fn connect(near: TcpStream, far: TcpStream, trips: &Arc<AtomicU64>) {
     let answered = Arc::new(AtomicBool::new(true));
     let (trips, asked) = (Arc::clone(trips), Arc::clone(&answered));
     thread::spawn(move || {
-        pass(near, far, || {
-            if asked.swap(false, Ordering::SeqCst) {
+        pass(near, far, |sent| {
+            let is_awaited = !(sent.starts_with(b"Q") && sent.len() <= COMMIT_BYTES);
+            if is_awaited && asked.swap(false, Ordering::SeqCst) {
                 trips.fetch_add(1, Ordering::SeqCst);
             }
         });
     });
-    thread::spawn(move || pass(far_too, near_too, || answered.store(true, Ordering::SeqCst)));
+    thread::spawn(move || pass(far_too, near_too, |_| answered.store(true, Ordering::SeqCst)));
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut()) {
+fn pass(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8])) {
     let mut piece = vec![0; 1 << 16];
     while let Ok(read) = from.read(&mut piece)
         && read > 0
     {
-        passes();
-        if to.write_all(piece.get(..read).unwrap_or_default()).is_err() {
+        let piece = piece.get(..read).unwrap_or_default();
+        passes(piece);
+        if to.write_all(piece).is_err() {
             break;
         }
     }
@@ -94,9 +100,11 @@ mod tests {
         let mut stream = TcpStream::connect(line.address()).unwrap();
         stream.set_nodelay(true).unwrap();
         for trip in 1..=3 {
-            stream.write_all(b"one two three").unwrap();
-            stream.read_exact(&mut [0]).unwrap();
-            assert_eq!(line.trips(), trip);
+            for (sent, trips) in [(&b"one two three"[..], trip), (b"Q\0\0\0\x0bCOMMIT\0", trip)] {
+                stream.write_all(sent).unwrap();
+                stream.read_exact(&mut [0]).unwrap();
+                assert_eq!(line.trips(), trips);
+            }
         }
     }
 }

@@ -13,7 +13,6 @@ pub(crate) fn figures() -> Figures {
             round_trips: 1.0,
             commits,
             wal_bytes: 2_000.0 * commits,
-            rows: 3.0,
             answer_bytes: 1_000.0,
         }
     });

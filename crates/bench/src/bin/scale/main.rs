@@ -16,23 +16,25 @@ use std::{
 
 use bench::scale::{
     Client, CountingLine, Database, Driven, Log, Mailbox, PAGE, Site, account, create_messages, drive, memory_mb,
-    round_trip_ms, sync_page,
+    round_trip_ms, sync_page, update,
 };
 use cluster::{Check, HaProxy, HaProxyOptions, Node, NodeOptions, Options, Postgres, process::Folder};
 use report::{Creates, Measured, Sum, round, say};
 use simulate::{Observation, Operation};
 
-/// Mailboxes that are only read, such that are written, and one that is large.
-const READ: usize = 32;
+/// Mailboxes that are written, such that are only read, and one that is large, in this order.
 const WRITTEN: usize = 64;
-const LARGE: usize = READ + WRITTEN;
-/// Sites.
+const READ: usize = 16;
+const LARGE: usize = WRITTEN + READ;
+/// Sites that are only read, and as many that are written.
 const SITES: usize = 8;
 /// Messages of a mailbox that is only read, of one that is written, of the large one; rows of a site.
 const READ_MESSAGES: usize = 60;
-const WRITTEN_MESSAGES: usize = 20;
-const LARGE_MESSAGES: usize = 10_000;
+const WRITTEN_MESSAGES: usize = 5;
+const LARGE_MESSAGES: usize = 5_120;
 const ROWS: usize = 50;
+/// Clients that fill the large mailbox together, whose commits share transactions.
+const FILLERS: usize = 16;
 /// Clients where it is not said otherwise.
 const CLIENTS: usize = 8;
 /// Times that round trips are counted, of which the median counts.
@@ -61,7 +63,7 @@ fn main() {
         server: PathBuf::from(server),
         folder: &folder,
         while_: Duration::from_secs(long),
-        rounds: if quick.is_empty() { 3 } else { 1 },
+        rounds: if quick.is_empty() { 2 } else { 1 },
         database,
     };
     let measured = bench.measure();
@@ -91,7 +93,7 @@ impl Bench<'_> {
         let url = self.database.url.clone();
         say("accounts and sites");
         self.accounts(&url, LARGE + 1);
-        for number in 0..SITES {
+        for number in 0..2 * SITES {
             let (owner, _) = account(0);
             self.run(&["site", "add", &Site::path(number), "--owner", &owner, "--data", &url], "");
         }
@@ -166,14 +168,19 @@ impl Bench<'_> {
     fn prepare(&self, address: SocketAddr) -> Ready {
         say("messages and rows");
         let mut client = Client::new(address, 0);
-        let read = (0..READ).map(|number| Mailbox::prepare(&mut client, number, READ_MESSAGES)).collect();
-        let written = (READ..LARGE).map(|number| Mailbox::prepare(&mut client, number, WRITTEN_MESSAGES)).collect();
+        let written = (0..WRITTEN)
+            .map(|number| {
+                client.be(number);
+                (number, create_messages(&mut client, WRITTEN_MESSAGES))
+            })
+            .collect();
+        let read = (WRITTEN..LARGE).map(|number| Mailbox::prepare(&mut client, number, READ_MESSAGES)).collect();
         client.be(0);
-        let sites = (0..SITES).map(|number| Site::prepare(&mut client, number, ROWS)).collect();
+        let sites = (0..2 * SITES).map(|number| Site::prepare(&mut client, number, ROWS)).collect();
         let before = self.database.disk_bytes();
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| create_messages(&mut Client::new(address, LARGE), LARGE_MESSAGES / 4));
+            for _ in 0..FILLERS {
+                scope.spawn(|| create_messages(&mut Client::new(address, LARGE), LARGE_MESSAGES / FILLERS));
             }
         });
         let item_bytes = (self.database.disk_bytes() - before) / LARGE_MESSAGES as f64;
@@ -186,13 +193,14 @@ impl Bench<'_> {
         Ready { read, written, sites, pages, subjects: AtomicUsize::new(0), item_bytes }
     }
 
-    /// Round trips of each operation, those of a login that is remembered and of the transaction that writes included.
-    fn trips(&self, url: &str, ready: &Ready) -> Vec<f64> {
+    /// Round trips of each operation, those of a login that is remembered and of the transaction that writes included; and
+    /// bytes of its answer.
+    fn trips(&self, url: &str, ready: &Ready) -> Vec<(f64, usize)> {
         let authority = self.database.cluster.authority();
         let line = CountingLine::start(authority.parse().expect("an address"));
         let node = self.node(&url.replace(&authority, &line.address().to_string()), 3_600);
         let mut client = Client::new(node.address(), 0);
-        let of = |operation: &Operation| {
+        let mut of = |operation: &Operation| {
             let mut counts: Vec<u64> = (0..COUNTED + 3)
                 .map(|turn| {
                     let before = line.trips();
@@ -202,9 +210,9 @@ impl Bench<'_> {
                 .skip(3)
                 .collect();
             counts.sort_unstable();
-            counts.get(COUNTED / 2).map_or(0.0, |count| *count as f64)
+            (counts.get(COUNTED / 2).map_or(0.0, |count| *count as f64), client.answer_bytes())
         };
-        Operation::ALL.iter().map(of).collect()
+        Operation::ALL.iter().map(&mut of).collect()
     }
 
     fn of_one(&self, front: &Front, ready: &Ready, operation: Operation, clients: usize) -> (Driven, Log) {
@@ -213,15 +221,13 @@ impl Bench<'_> {
             ready.ask(operation, client, number, turn);
             0
         });
-        let after = self.database.log();
-        let (bytes, transactions) = (after.bytes - before.bytes, after.transactions - before.transactions);
-        (driven, Log { bytes, transactions, ..Log::default() })
+        (driven, self.database.log().since(&before))
     }
 
     fn creates(&self, one: &Front, three: &Front) -> Vec<Creates> {
         let folder = self.folder.join("embedded");
         let embedded = folder.to_str().expect("a path");
-        self.accounts(embedded, LARGE);
+        self.accounts(embedded, WRITTEN);
         let node = self.node(embedded, 3_600);
         let mut all = Vec::new();
         for (clients, roots) in [(1, 1), (64, 1), (64, WRITTEN)] {
@@ -232,12 +238,16 @@ impl Bench<'_> {
                 let before = self.database.log();
                 let driven = drive(address, clients, self.while_ * 2, 1, |client, number, turn| {
                     if turn == 0 {
-                        client.be(READ + number % roots);
+                        client.be(number % roots);
                     }
                     create_messages(client, 1);
                     0
                 });
-                let log = if store == "embedded" { Log::default() } else { self.database.log_since(&before) };
+                let log = match (store, clients) {
+                    ("embedded", _) => Log::default(),
+                    (_, 1) => self.database.log().since(&before),
+                    (_, _) => self.database.log_since(&before),
+                };
                 all.push(Creates { store, nodes, clients, roots, driven, log });
             }
         }
@@ -295,7 +305,8 @@ impl Bench<'_> {
 /// Mailboxes and sites to be asked.
 struct Ready {
     read: Vec<Mailbox>,
-    written: Vec<Mailbox>,
+    /// Their numbers and messages.
+    written: Vec<(usize, Vec<String>)>,
     sites: Vec<Site>,
     /// The states before each full page of the large mailbox.
     pages: Vec<Option<String>>,
@@ -307,11 +318,12 @@ impl Ready {
     /// What client `number` asks at its turn; each has a mailbox and a site of its own, as far as there are so many.
     fn ask(&self, operation: Operation, client: &mut Client, number: usize, turn: usize) {
         let read = self.read.get(number % self.read.len()).expect("a mailbox");
-        let written = self.written.get(number % self.written.len()).expect("a mailbox");
-        let site = self.sites.get(number % self.sites.len()).expect("a site");
+        let (written, messages) = self.written.get(number % self.written.len()).expect("a mailbox");
+        let is_written = usize::from(operation == Operation::ListWrite);
+        let site = self.sites.get(is_written * SITES + number % SITES).expect("a site");
         client.be(match operation {
             Operation::Poll | Operation::Delta | Operation::Read => read.number,
-            Operation::Create | Operation::Update => written.number,
+            Operation::Create | Operation::Update => *written,
             Operation::SyncPage => LARGE,
             Operation::ListPoll | Operation::ListDelta | Operation::ListWrite => 0,
         });
@@ -321,7 +333,7 @@ impl Ready {
             Operation::Read => read.read(client, turn),
             Operation::Create => drop(create_messages(client, 1)),
             // Another subject every time: what does not change is not written.
-            Operation::Update => written.update(client, self.subjects.fetch_add(1, Ordering::Relaxed)),
+            Operation::Update => update(client, messages, self.subjects.fetch_add(1, Ordering::Relaxed)),
             Operation::SyncPage => {
                 let state = self.pages.get((number + turn) % self.pages.len()).expect("a page");
                 sync_page(client, state.as_deref());

@@ -18,8 +18,8 @@ const CREATES_MIN: f64 = 0.5;
 
 /// Everything.
 pub(crate) struct Measured {
-    /// Round trips, in the order of the operations.
-    pub(crate) trips: Vec<f64>,
+    /// Round trips and bytes of an answer, in the order of the operations.
+    pub(crate) trips: Vec<(f64, usize)>,
     /// By one node and by three, in the order of the operations.
     pub(crate) compared: Vec<[Sum; 2]>,
     /// A poll and a delta by one client and one node.
@@ -109,8 +109,8 @@ impl Measured {
 
     pub(crate) fn figures(&self, commit: &str, date: &str, machine: &str) -> Figures {
         let (group_database_ms, group_wal_bytes) = self.of_a_group();
-        let costs =
-            Operation::ALL.iter().zip(&self.compared).zip(&self.trips).map(|((operation, [_, three]), trips)| {
+        let costs = Operation::ALL.iter().zip(&self.compared).zip(&self.trips).map(
+            |((operation, [_, three]), (trips, bytes))| {
                 let commits = match operation {
                     Operation::Create | Operation::Update | Operation::ListWrite => 1.0,
                     Operation::Poll
@@ -128,10 +128,10 @@ impl Measured {
                     round_trips: (trips - WRITE_TRIPS * commits).max(0.0),
                     commits,
                     wal_bytes: wal_bytes.max(0.0).round(),
-                    rows: 0.0,
-                    answer_bytes: 0.0,
+                    answer_bytes: *bytes as f64,
                 }
-            });
+            },
+        );
         let all = self.compared.iter().fold((0.0, 0.0, 0.0), |(balancer, clients, count), [one, three]| {
             (
                 balancer + one.balancer + three.balancer,
@@ -194,7 +194,7 @@ impl Measured {
             "| operation | round trips | p50 ms, one node | three | node CPU ms, one | three | database CPU ms, one | three \
              | both, three over one |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         );
-        for ((operation, [one, three]), trips) in Operation::ALL.iter().zip(&self.compared).zip(&self.trips) {
+        for ((operation, [one, three]), (trips, _)) in Operation::ALL.iter().zip(&self.compared).zip(&self.trips) {
             let ms = |sum: &Sum, of: f64| format!("{:.3}", sum.each(of));
             let p50 = |sum: &Sum| format!("{:.2}", sum.median_ms / sum.runs.max(1.0));
             let _ = writeln!(
