@@ -50,11 +50,6 @@ impl<'a> Flight<'a> {
         self.send(session, None, Some(COMMIT)).await
     }
 
-    /// Begins a transaction, runs the statements and commits, all in one round trip.
-    pub(crate) async fn whole(self, session: &Session) -> Result<Vec<Vec<Row>>, Unfinished> {
-        self.send(session, Some(BEGIN), Some(COMMIT)).await
-    }
-
     /// Runs one statement as a transaction of its own.
     pub(crate) async fn by_itself(self, session: &Session) -> Result<Vec<Row>, Unfinished> {
         match batch(session, &self.statements, None, None).await {

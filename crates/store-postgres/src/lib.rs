@@ -18,8 +18,6 @@
 //!
 //! Anything else is refused by name.
 
-#![expect(dead_code, reason = "the parts come one by one")]
-
 mod address;
 mod apply;
 mod background;

@@ -312,7 +312,9 @@ impl Snapshot for PostgresSnapshot {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let asked: Vec<i64> = ids.iter().map(|id| id.to_i64()).collect();
+        let mut asked: Vec<i64> = ids.iter().map(|id| id.to_i64()).collect();
+        asked.sort_unstable();
+        asked.dedup();
         let rows = self.reader.all(of(reads::ITEMS, want), &[&self.key(), &asked], |row| rows::item(row, want)).await?;
         let found: HashMap<ItemId, ItemRow> = rows.into_iter().map(|row| (row.item, row)).collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())

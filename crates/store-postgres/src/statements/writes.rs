@@ -8,8 +8,10 @@ use super::Hot;
 /// Takes the lock that orders the writes of a root.
 pub(crate) const LOCK_ROOT: &str = "SELECT last_seq, epoch, kind, guid FROM root WHERE root_id = $1 FOR UPDATE";
 
-pub(crate) const LOAD_ITEMS: &str = "SELECT item_id, collection_id, seq, created_seq, content_seq, flags FROM item
-  WHERE root_id = $1 AND item_id = ANY($2)";
+/// One look a row, as in [`super::reads::ITEMS`].
+pub(crate) const LOAD_ITEMS: &str = "SELECT i.item_id, i.collection_id, i.seq, i.created_seq, i.content_seq, i.flags
+  FROM unnest($2::int8[]) AS w(id)
+  CROSS JOIN LATERAL (SELECT * FROM item t WHERE t.root_id = $1 AND t.item_id = w.id OFFSET 0) i";
 
 pub(crate) const LOAD_COLLECTIONS: &str = "SELECT collection_id, parent_id, seq, created_seq, items_seq, items, unread,
   associated, last_number FROM collection WHERE root_id = $1 AND collection_id = ANY($2)";
@@ -17,7 +19,8 @@ pub(crate) const LOAD_COLLECTIONS: &str = "SELECT collection_id, parent_id, seq,
 /// Also those that items lie in.
 pub(crate) const LOAD_COLLECTIONS_OF: &str = "SELECT collection_id, parent_id, seq, created_seq, items_seq, items,
   unread, associated, last_number FROM collection WHERE root_id = $1 AND collection_id = ANY($2::int8[] ||
-  ARRAY(SELECT collection_id FROM item WHERE root_id = $1 AND item_id = ANY($3)))";
+  ARRAY(SELECT (SELECT t.collection_id FROM item t WHERE t.root_id = $1 AND t.item_id = w.id)
+    FROM unnest($3::int8[]) AS w(id)))";
 
 pub(crate) const LOAD_CHILDREN: &str = "SELECT p.id,
   EXISTS(SELECT 1 FROM collection WHERE root_id = $1 AND parent_id = p.id) FROM unnest($2::int8[]) AS p(id)";
@@ -34,7 +37,8 @@ pub(crate) const LOAD_GRAVES: &str = "SELECT t.* FROM unnest($2::int8[]) AS c(id
   (SELECT collection_id, seq, item_id, created_seq, flags, kind FROM tombstone
    WHERE root_id = $1 AND collection_id = c.id AND item_id = ANY($3) ORDER BY collection_id, seq OFFSET 0) AS t";
 
-pub(crate) const LOAD_BLOBS: &str = "SELECT hash FROM blob_ref WHERE root_id = $1 AND hash = ANY($2)";
+pub(crate) const LOAD_BLOBS: &str = "SELECT b.hash FROM unnest($2::bytea[]) AS w(hash)
+  CROSS JOIN LATERAL (SELECT t.hash FROM blob_ref t WHERE t.root_id = $1 AND t.hash = w.hash OFFSET 0) b";
 
 pub(crate) const LOAD_OPERATION: &str = "SELECT receipt FROM operation WHERE root_id = $1 AND operation = $2";
 

@@ -38,7 +38,7 @@ const ROWS: &str = "
   INSERT INTO blob_piece SELECT r, convert_to(i::text, 'UTF8'), 0, '' FROM generate_series(1, 200) r, generate_series(1, 50) i;
   INSERT INTO name SELECT r, 1, convert_to(i::text, 'UTF8'), i FROM generate_series(1, 200) r, generate_series(1, 100) i;
   INSERT INTO operation SELECT r, convert_to(i::text, 'UTF8'), i, '' FROM generate_series(1, 200) r, generate_series(1, 100) i;
-  ANALYZE;";
+";
 
 /// The plan of a statement, a line a row.
 fn explain(store: &PostgresStore, text: &'static str) -> Vec<String> {
@@ -114,6 +114,8 @@ fn every_hot_statement_is_a_range_of_its_index_with_the_shard_key() {
     let empty = all_faults(&store);
     assert!(empty.is_empty(), "{}", empty.join("\n\n"));
     cluster.sql_at(&url, ROWS).unwrap();
+    // Now an index alone can answer, as far as it has the columns.
+    cluster.sql_at(&url, "VACUUM ANALYZE").unwrap();
     let full = all_faults(&store);
     assert!(full.is_empty(), "{}", full.join("\n\n"));
 }
