@@ -136,6 +136,9 @@ settings! {
     /// How long large parts stay in the object store of a database (`--blobs`) after nothing needs them, so that a backup
     /// of the database is whole with the objects that are copied after it.
     blob_grace_hours: u64 = 24, "hours", Some(2..=87_600);
+    /// How long after one sweep of the object store a node begins another one, whichever node comes first. 0 for a node
+    /// that never does, such as one on a copy of the data.
+    blob_sweep_minutes: u64 = 60, "minutes", Some(0..=10_080);
     /// Changed rows in one answer of GetListItemChangesSinceToken to a token; the rest follows in further answers.
     list_changes_max: u64 = 40, "rows", Some(1..=1_000);
     /// Whether the answer to a token from before a change of the list's fields has all rows of the list, not only those

@@ -55,6 +55,8 @@ pub struct Options {
     pub blobs: Option<String>,
     /// For how long what nothing needs stays there.
     pub blobs_grace: Duration,
+    /// How often it is swept.
+    pub blobs_sweep_every: Option<Duration>,
     /// Sessions that read.
     pub readers: usize,
     /// Sessions that write.
@@ -80,6 +82,10 @@ impl Options {
         Self {
             blobs,
             blobs_grace: Duration::from_secs(config.blob_grace_hours.saturating_mul(3_600)),
+            blobs_sweep_every: match config.blob_sweep_minutes {
+                0 => None,
+                minutes => Some(Duration::from_secs(minutes.saturating_mul(60))),
+            },
             readers: count(config.database_readers),
             writers: count(config.database_writers),
             patience: Duration::from_secs(config.database_patience_seconds),
@@ -201,6 +207,7 @@ fn database(url: &str, options: &Options, epoch: u64) -> Result<PostgresStore, O
     let options = store_postgres::Options {
         blobs,
         blobs_grace: options.blobs_grace,
+        blobs_sweep_every: options.blobs_sweep_every,
         readers: options.readers,
         writers: options.writers,
         patience: options.patience,

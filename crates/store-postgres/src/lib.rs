@@ -94,8 +94,8 @@ pub struct Options {
     pub blobs_patience: BlobsPatience,
     /// For how long an object stays after nothing refers to it, and one that no row names; two hours at least.
     pub blobs_grace: Duration,
-    /// How long after one sweep of the object store another one is begun, by whichever node.
-    pub blobs_sweep_every: Duration,
+    /// How long after one sweep of the object store another one is begun, by whichever node; without, this one never does.
+    pub blobs_sweep_every: Option<Duration>,
     /// How nodes learn of what others wrote.
     pub wake: Wake,
     /// A random number, given to the database when it is new.
@@ -114,7 +114,7 @@ impl Options {
             blobs: None,
             blobs_patience: BlobsPatience::new(),
             blobs_grace: Duration::from_secs(24 * 3_600),
-            blobs_sweep_every: Duration::from_secs(3_600),
+            blobs_sweep_every: Some(Duration::from_secs(3_600)),
             wake: Wake::Notify,
             epoch,
         }
@@ -230,8 +230,8 @@ impl PostgresStore {
             let (sessions, grace) = (Arc::clone(&writers), options.blobs_grace);
             Arc::new(Sweeper { blobs, sessions, patience, grace })
         });
-        if let Some(sweeper) = &sweeper {
-            Sweeper::run(sweeper, options.blobs_sweep_every);
+        if let Some((sweeper, every)) = sweeper.as_ref().zip(options.blobs_sweep_every) {
+            Sweeper::run(sweeper, every);
         }
         let (transactions, threshold) = (Arc::new(transactions), options.blob_threshold_bytes);
         let writer = Writer::new(Arc::clone(&transactions), threshold);
