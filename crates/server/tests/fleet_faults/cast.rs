@@ -1,4 +1,4 @@
-//! Who plays: 32 that write and 32 that mirror, each on a thread of its own.
+//! Who plays: 32 that write, 32 that mirror and 4 that listen to events, each on a thread of its own.
 
 use std::{
     collections::HashMap,
@@ -19,6 +19,7 @@ use testkit::{
 
 use crate::{
     PASSWORD, Tally,
+    hearing::Listener,
     ledger::{Ledger, Sight},
     mail::{self, FolderReader, ItemReader, Kind, Place},
     rows::{FileWriter, RowReader, RowWriter, Rows, file_place},
@@ -63,6 +64,7 @@ enum Reader {
     /// The number of the mailbox.
     Items(usize, Place, ItemReader),
     Folders(usize, Place, FolderReader),
+    Events(usize, Place, Listener),
     /// The site.
     Rows(String, &'static str, Rows, RowReader),
 }
@@ -72,6 +74,7 @@ impl Reader {
         match self {
             Self::Items(_, _, reader) => reader.turn(),
             Self::Folders(_, _, reader) => reader.turn(),
+            Self::Events(_, _, listener) => drop(listener.turn()),
             Self::Rows(_, _, _, reader) => reader.turn(),
         }
     }
@@ -80,6 +83,7 @@ impl Reader {
         match self {
             Self::Items(_, _, reader) => reader.refusals,
             Self::Folders(_, _, reader) => reader.refusals,
+            Self::Events(_, _, listener) => listener.refusals,
             Self::Rows(_, _, _, reader) => reader.refusals,
         }
     }
@@ -152,6 +156,8 @@ impl Cast {
                 cast.readers.push(Reader::Items(number, place.clone(), ItemReader::new(&ews, place, seed())));
             }
             if kind == Kind::Small {
+                let place = places[number % 2].clone();
+                cast.readers.push(Reader::Events(number, place.clone(), Listener::new(&ews, place)));
                 cast.messages.extend(places.map(|place| (number, place)));
                 continue;
             }
@@ -184,7 +190,7 @@ impl Cast {
                 cast.readers.push(Reader::Rows(site.clone(), library, Rows::Files, reader));
             }
         }
-        assert_eq!((cast.writers.len(), cast.readers.len()), (32, 32));
+        assert_eq!((cast.writers.len(), cast.readers.len()), (32, 36));
         cast
     }
 
@@ -283,6 +289,10 @@ impl Cast {
                 Reader::Folders(number, top, reader) => {
                     let ews = Ews::new(patient(&self.accounts[*number]));
                     reader.check(&ews.read_folders(&top.element));
+                }
+                Reader::Events(number, place, listener) => {
+                    let ews = Ews::new(patient(&self.accounts[*number]));
+                    listener.check(ews.read_items(&place.element, "Shallow").into_keys().collect());
                 }
                 Reader::Rows(site, list, rows, reader) => {
                     let lists = Lists::new(patient(&self.accounts[0]), site);

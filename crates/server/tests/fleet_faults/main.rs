@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod cast;
+mod hearing;
 mod ledger;
 mod lost;
 mod mail;
