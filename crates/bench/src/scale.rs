@@ -9,7 +9,7 @@ mod drive;
 mod gauge;
 mod line;
 
-pub use asks::{Mailbox, PAGE, Site, account, create_messages, sync_page, update};
+pub use asks::{Mailbox, PAGE, Site, account, create_messages, sync_ids, sync_page, update};
 pub use client::Client;
 pub use database::{Database, Log, round_trip_ms};
 pub use drive::{Driven, drive};

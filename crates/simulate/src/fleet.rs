@@ -10,11 +10,11 @@ pub struct Fleet {
     pub node_cores: u32,
     /// Cores of the database.
     pub database_cores: u32,
-    /// Sessions that read, of each node.
+    /// Sessions that read, of each node (`database_readers`).
     pub readers: u32,
-    /// Sessions that write, of each node.
+    /// Sessions that write, of each node (`database_writers`).
     pub writers: u32,
-    /// Requests that a node works on at a time (`requests_max`).
+    /// Requests that a node works on at a time (`requests_max`, and no more than its sessions that read, but for a few).
     pub requests_max: u32,
     /// Requests that wait for that (`requests_waiting_max`); what comes beyond is refused.
     pub requests_waiting_max: u32,
@@ -55,9 +55,9 @@ impl Default for Fleet {
             nodes: 3,
             node_cores: 8,
             database_cores: 32,
-            readers: 12,
-            writers: 4,
-            requests_max: 64,
+            readers: 40,
+            writers: 8,
+            requests_max: 32,
             requests_waiting_max: 1_024,
             login_cache_seconds: 3_600.0,
             login_cache_max: 100_000.0,

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use crate::{
     Figures, Fleet, Operation, Scenario, Sizing, load,
     report::{grouped, rounded},
-    scenario::mailing_hours,
     simulate, size,
     size::BUSY_MAX,
 };
@@ -114,7 +113,7 @@ fn arithmetic(text: &mut String, sizings: &[Sizing]) {
         ("cores of databases busy", "Σ rate × database CPU", |one| two(one.database_busy)),
         ("databases", "÷ 40 % of 32 cores", |one| grouped(f64::from(one.databases))),
         ("cores of each", "2, 4, 8, 16 or 32, at most 40 % busy", |one| one.fleet.database_cores.to_string()),
-        ("nodes", "÷ 40 % of 8 cores, or of 12 sessions that read; two for each database at least", |one| {
+        ("nodes", "÷ 40 % of 8 cores, or of 40 sessions that read; two for each database at least", |one| {
             grouped(f64::from(one.fleet.nodes) * f64::from(one.databases))
         }),
         ("cores of each", "2, 4 or 8, at most 40 % busy", |one| one.fleet.node_cores.to_string()),
@@ -124,7 +123,7 @@ fn arithmetic(text: &mut String, sizings: &[Sizing]) {
         ("log of a day, all, TB", "the mean × 86,400", |one| {
             two(one.log_mb_s / load::peak() * load::DAY_SECONDS / 1e6)
         }),
-        ("sessions at each database", "its nodes × 16", |one| one.sessions.to_string()),
+        ("sessions at each database", "its nodes × 48", |one| one.sessions.to_string()),
         ("databases on disk, TB", "5,000 items a mailbox × bytes of an item", |one| two(one.disk_tb)),
         ("object store, TB", "1 GB a mailbox", |one| large(one.object_tb)),
     ];
@@ -192,10 +191,8 @@ fn simulated(text: &mut String, figures: &Figures, sizings: &[Sizing], progress:
                 let _ = writeln!(walls, "- {} mailboxes: {}.", grouped(sizing.mailboxes as f64), said.join("; "));
             }
             if name == "mailing" {
-                let ordinary = load::rates(sizing.part, load::peak()).get(Operation::Create.place()).copied();
-                let more = report.per_second_of(Operation::Create) - ordinary.unwrap_or_default();
-                // The source is there for 0.7 of the run, of which the first tenth is not counted.
-                let hours = mailing_hours(sizing.part, more / (0.7 / 0.9));
+                // Each is handed over when the one before it is.
+                let hours = sizing.part as f64 * report.at_ms(Operation::Create, 0.5) / 3.6e6;
                 let _ = writeln!(
                     walls,
                     "- A message to all {} mailboxes, handed over one after the other, has reached the last after {} hours.",

@@ -1,9 +1,6 @@
 //! What happens to the fleet while it is watched.
 
-use crate::{
-    Fleet, Observation, Operation,
-    load::{self, DAY_SECONDS},
-};
+use crate::{Fleet, Observation, Operation, load};
 
 /// Requests of one run, about: long enough for a 99th percentile, short enough for seconds.
 const REQUESTS: f64 = 40_000.0;
@@ -202,10 +199,4 @@ fn move_rate(rates: &mut [f64; 9], from: usize, to: usize, part: f64) {
     if let Some(rate) = rates.get_mut(to) {
         *rate += moved;
     }
-}
-
-/// How long it takes until every mailbox has had a message, when so many are handed over a second.
-#[must_use]
-pub(crate) fn mailing_hours(mailboxes: u64, per_second: f64) -> f64 {
-    if per_second > 0.0 { mailboxes as f64 / per_second / DAY_SECONDS * 24.0 } else { f64::INFINITY }
 }

@@ -133,7 +133,7 @@ mod tests {
         near(sizing.log_mb_s, commits * 3_000.0 / 1e6);
         // 11.0 cores of the database are busy, of 32 of which 12.8 may be. Ten nodes remember everybody.
         assert_eq!((sizing.databases, sizing.fleet.nodes, sizing.fleet.node_cores), (1, 10, 8));
-        assert_eq!((sizing.fleet.database_cores, sizing.sessions), (32, 10 * 16));
+        assert_eq!((sizing.fleet.database_cores, sizing.sessions), (32, 10 * 48));
         near(sizing.disk_tb, 1e6 * 5_000.0 * 1_500.0 / 1e12);
         let few = size(&figures, 1_000, 1.0, &Fleet::default());
         assert_eq!((few.databases, few.fleet.nodes, few.fleet.node_cores, few.fleet.database_cores), (1, 2, 2, 2));

@@ -4,8 +4,10 @@ use std::{fs, path::Path};
 
 use simulate::{Figures, Scenario, block, put, simulate};
 
-/// How far throughput and median may be from what was observed.
-const FACTOR_MAX: f64 = 2.0;
+/// How far throughput may be from what was observed.
+const RATE_FACTOR_MAX: f64 = 2.0;
+/// How far the median may be: a kernel lets some requests overtake others, where the simulation's queues are fair.
+const MEDIAN_FACTOR_MAX: f64 = 3.0;
 /// The part of the machine that other work may have taken meanwhile: what is disturbed more tells nothing.
 const FOREIGN_MAX: f64 = 0.25;
 
@@ -38,12 +40,13 @@ fn predictions_are_near_what_was_observed() {
         }
         let (scenario, fleet) = Scenario::observed(one, figures.fsync_ms, figures.round_trip_ms);
         let report = simulate(&figures, &fleet, &scenario, 1, &mut |_| ());
-        for (what, predicted, observed) in
-            [("per second", report.per_second(), one.per_second), ("median, ms", report.median_ms(), one.p50_ms)]
-        {
+        for (what, predicted, observed, factor_max) in [
+            ("per second", report.per_second(), one.per_second, RATE_FACTOR_MAX),
+            ("median, ms", report.median_ms(), one.p50_ms, MEDIAN_FACTOR_MAX),
+        ] {
             let factor = predicted / observed;
             assert!(
-                (1.0 / FACTOR_MAX..FACTOR_MAX).contains(&factor),
+                (1.0 / factor_max..factor_max).contains(&factor),
                 "{}: {what}: {predicted:.2} predicted, {observed:.2} observed",
                 one.name
             );

@@ -113,6 +113,11 @@ pub fn sync_page(client: &mut Client, state: Option<&str>) -> String {
     between(answer, "SyncState>", "<").expect("a state").to_owned()
 }
 
+/// Asks for the ids of a page of the inbox, whatever it has.
+pub fn sync_ids(client: &mut Client) {
+    client.ask(EWS, &sync(None, "IdOnly"));
+}
+
 fn sync_to_end(client: &mut Client, state: Option<&str>) -> String {
     let mut state = state.map(str::to_owned);
     loop {

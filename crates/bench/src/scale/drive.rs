@@ -19,6 +19,8 @@ use super::{Client, Gauge, Usage};
 pub struct Driven {
     /// Requests that ended in it.
     pub count: u64,
+    /// All requests, those before and after the counted time too: what the log of the database grew by.
+    pub asked: u64,
     /// Seconds.
     pub seconds: f64,
     /// How long requests took, by what was asked.
@@ -83,7 +85,7 @@ pub fn drive(
                         }
                         turn += 1;
                     }
-                    times
+                    (times, turn as u64)
                 })
             })
             .collect();
@@ -95,12 +97,13 @@ pub fn drive(
         ended.store(true, Ordering::Relaxed);
         let (usage, seconds) = (Gauge::read().since(&gauge), started.elapsed().as_secs_f64());
         let mut all = vec![Histogram::default(); kinds];
+        let mut asked = 0;
         for thread in threads {
-            for (all, own) in all.iter_mut().zip(thread.join().expect("a client")) {
-                all.merge(&own);
-            }
+            let (times, turns) = thread.join().expect("a client");
+            asked += turns;
+            all.iter_mut().zip(&times).for_each(|(all, own)| all.merge(own));
         }
-        Driven { count: all.iter().map(Histogram::count).sum(), seconds, times: all, usage }
+        Driven { asked, count: all.iter().map(Histogram::count).sum(), seconds, times: all, usage }
     })
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use bench::scale::{
     Client, CountingLine, Database, Driven, Log, Mailbox, PAGE, Site, account, create_messages, drive, memory_mb,
-    round_trip_ms, sync_page, update,
+    round_trip_ms, sync_ids, sync_page, update,
 };
 use cluster::{Check, HaProxy, HaProxyOptions, Node, NodeOptions, Options, Postgres, process::Folder};
 use report::{Creates, Measured, Sum, round, say};
@@ -84,8 +84,24 @@ struct Bench<'a> {
 struct Front {
     nodes: usize,
     address: SocketAddr,
-    /// What is there as long as this.
-    _running: (Vec<Node>, HaProxy),
+    running: Vec<Node>,
+    /// It is there as long as this.
+    _balancer: HaProxy,
+}
+
+impl Front {
+    /// Has every node check and remember the passwords of so many accounts: that is no part of what is measured.
+    fn log_in(&self, accounts: usize) {
+        self.running.iter().for_each(|node| log_in(node.address(), accounts));
+    }
+}
+
+fn log_in(node: SocketAddr, accounts: usize) {
+    let mut client = Client::new(node, 0);
+    for number in 0..accounts {
+        client.be(number);
+        sync_ids(&mut client);
+    }
 }
 
 impl Bench<'_> {
@@ -100,6 +116,9 @@ impl Bench<'_> {
         let fronts = [1, 3].map(|nodes| self.front(&url, nodes));
         let [one, three] = &fronts;
         let ready = self.prepare(one.address);
+        for front in &fronts {
+            front.log_in(LARGE + 1);
+        }
         self.database.settle();
         say("round trips");
         let trips = self.trips(&url, &ready);
@@ -162,7 +181,7 @@ impl Bench<'_> {
         let addresses: Vec<SocketAddr> = nodes.iter().map(Node::address).collect();
         let options = HaProxyOptions { check: Check::Connects, ..HaProxyOptions::default() };
         let balancer = HaProxy::start(&addresses, &options).expect("a balancer");
-        Front { nodes: count, address: balancer.address(), _running: (nodes, balancer) }
+        Front { nodes: count, address: balancer.address(), running: nodes, _balancer: balancer }
     }
 
     fn prepare(&self, address: SocketAddr) -> Ready {
@@ -229,6 +248,7 @@ impl Bench<'_> {
         let embedded = folder.to_str().expect("a path");
         self.accounts(embedded, WRITTEN);
         let node = self.node(embedded, 3_600);
+        log_in(node.address(), WRITTEN);
         let mut all = Vec::new();
         for (clients, roots) in [(1, 1), (64, 1), (64, WRITTEN)] {
             let fronts =

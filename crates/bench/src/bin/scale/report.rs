@@ -49,6 +49,7 @@ pub(crate) struct Creates {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     count: f64,
+    asked: f64,
     seconds: f64,
     nodes: f64,
     database: f64,
@@ -63,6 +64,7 @@ pub(crate) struct Sum {
 impl Sum {
     pub(crate) fn add(&mut self, (driven, log): (Driven, Log)) {
         self.count += driven.count as f64;
+        self.asked += driven.asked as f64;
         self.seconds += driven.seconds;
         self.nodes += driven.usage.nodes;
         self.database += driven.usage.database;
@@ -83,7 +85,7 @@ impl Sum {
 impl Creates {
     /// Commits of a transaction.
     fn gathered(&self) -> f64 {
-        self.driven.count as f64 / self.log.transactions.max(1.0)
+        self.driven.asked as f64 / self.log.transactions.max(1.0)
     }
 }
 
@@ -101,7 +103,7 @@ impl Measured {
         if inverse < 0.1 {
             return (0.0, 0.0);
         }
-        let count = |one: &Creates| one.driven.count.max(1) as f64;
+        let count = |one: &Creates| one.driven.asked.max(1) as f64;
         let ms = apart.driven.each(apart.driven.usage.database) - together.driven.each(together.driven.usage.database);
         let bytes = apart.log.bytes / count(apart) - together.log.bytes / count(together);
         ((ms / inverse).max(0.0), (bytes / inverse).max(0.0))
@@ -120,8 +122,8 @@ impl Measured {
                     | Operation::ListPoll
                     | Operation::ListDelta => 0.0,
                 };
-                let groups = commits * three.transactions / three.count.max(1.0);
-                let wal_bytes = commits * three.bytes / three.count.max(1.0) - group_wal_bytes * groups;
+                let groups = commits * three.transactions / three.asked.max(1.0);
+                let wal_bytes = commits * three.bytes / three.asked.max(1.0) - group_wal_bytes * groups;
                 Cost {
                     node_ms: round(three.each(three.nodes)),
                     database_ms: round((three.each(three.database) - group_database_ms * groups).max(0.0)),
@@ -225,7 +227,7 @@ impl Measured {
              |---|--:|--:|--:|--:|--:|--:|--:|\n",
         );
         for one in &self.creates {
-            let count = one.driven.count.max(1) as f64;
+            let count = one.driven.asked.max(1) as f64;
             let of_postgres = one.store == "postgres";
             let only = |value: String| if of_postgres { value } else { "–".to_owned() };
             let _ = writeln!(
