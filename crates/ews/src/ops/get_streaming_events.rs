@@ -91,6 +91,7 @@ impl Operation for GetStreamingEvents {
             keep_alive: context.settings.keep_alive,
             over: Over { wait: hangs.0.over(), is_over: false },
             is_silent: true,
+            is_lost: false,
         };
         hung.run(answer, Duration::from_secs(60 * u64::from(self.minutes))).await;
         Ok(())
@@ -177,6 +178,8 @@ struct Hung<'a> {
     over: Over,
     /// Whether nothing was sent since the last beat.
     is_silent: bool,
+    /// Whether the client went without taking what it was told: nothing more is told to it.
+    is_lost: bool,
 }
 
 impl Hung<'_> {
@@ -245,7 +248,7 @@ impl Hung<'_> {
     async fn tell_one(&mut self, stream: &mut Stream, answer: &mut Answer) -> Result<(), SubscriptionError> {
         // Ends: each page goes on behind the one before, and this follows no further than to where it is now.
         loop {
-            if self.over.now().await {
+            if self.is_lost || self.over.now().await {
                 return Ok(());
             }
             let page = stream.subscription.events(&stream.at, EVENTS_MAX).await?;
@@ -255,7 +258,8 @@ impl Hung<'_> {
                 write(answer, stream, &page);
                 answer.hang().await;
                 self.is_silent = false;
-                if self.surroundings.lost() {
+                self.is_lost = self.surroundings.lost();
+                if self.is_lost {
                     return Ok(());
                 }
             }
@@ -288,7 +292,7 @@ impl Hung<'_> {
             beat.await;
             Woken::Beat
         }));
-        for stream in &self.streams {
+        for stream in self.streams.iter().filter(|_| !self.is_lost) {
             waits.push(Box::pin(async {
                 match stream.subscription.changed(&stream.at).await {
                     Ok(()) => Woken::Changed,
