@@ -20,7 +20,7 @@ const THREADS: u64 = 4;
 const ROUND_WRITES_MAX: u64 = 1 << 20;
 
 #[test]
-#[ignore = "the process under test; another test starts it"]
+#[ignore = "the process under test; others start it"]
 fn work() {
     let (Ok(url), Ok(round)) = (env::var(URL), env::var(ROUND)) else { return };
     let round: u64 = round.parse().unwrap();

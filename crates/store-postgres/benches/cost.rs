@@ -1,7 +1,7 @@
 //! What creations cost the database and this process: processor time, groups and bytes of log, beside one another in one
-//! run. `cargo test -p store-postgres --test cost -- --ignored --nocapture` prints them.
+//! run. `cargo bench -p store-postgres --bench cost` prints them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a measurement fails by panicking")]
 
 use std::{fs, thread, time::Instant};
 
@@ -62,9 +62,7 @@ fn create(root: RootId) -> Commit {
     commit
 }
 
-#[test]
-#[ignore = "measures"]
-fn creations() {
+fn main() {
     let Some(cluster) = cluster::or_skip(Postgres::start(cluster::Options::default()), "costs") else { return };
     // Only those with so many roots, where it says so.
     let only = std::env::var("COST_ROOTS").ok().and_then(|roots| roots.parse::<u64>().ok());
