@@ -92,6 +92,8 @@ impl Operation for GetStreamingEvents {
             over: Over { wait: hangs.0.over(), is_over: false },
             is_silent: true,
             is_lost: false,
+            // The client may come back to another node faster than this one hears that it went.
+            notes_at_once: !context.engine().settings().alone,
         };
         hung.run(answer, Duration::from_secs(60 * u64::from(self.minutes))).await;
         Ok(())
@@ -180,6 +182,8 @@ struct Hung<'a> {
     is_silent: bool,
     /// Whether the client went without taking what it was told: nothing more is told to it.
     is_lost: bool,
+    /// Whether it is noted at once how far the client was told, not only at beats and at the end.
+    notes_at_once: bool,
 }
 
 impl Hung<'_> {
@@ -192,6 +196,9 @@ impl Hung<'_> {
             let failed = self.tell(answer).await;
             if self.streams.is_empty() {
                 return;
+            }
+            if self.notes_at_once {
+                self.note().await;
             }
             let woken = if failed { Woken::Failed } else { self.wait(&mut beat, &mut end).await };
             match woken {
