@@ -246,7 +246,7 @@ mod tests {
             open_with(location, &options, Missing::Make, &random).err().unwrap().to_string()
         };
         for folder in [&missing, "memory:"] {
-            assert!(blobs(folder, "file:///tmp/x").contains("--blobs goes with --data postgres://"));
+            assert!(blobs(folder, "file:///x/y").contains("--blobs goes with --data postgres://"));
         }
         let text = blobs("postgres://anna:secret@127.0.0.1:1/x?password=secret", "ftp://x/y?token=secret");
         assert!(text.contains("postgres://…@127.0.0.1:1/x: ftp://x/y: ftp:// is not known"), "{text}");
